@@ -1,0 +1,40 @@
+"""CircuitGraph: neural circuits as one synapse graph.
+
+Public names load on first use, so that `import circuitgraph` stays light: structure needs numpy only,
+torch is imported when a neuron, a rule, a kernel or `compile` is first named.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "circuitgraph.ir": "ABSENT Circuit Population Projection Remap Slots Synapses Topology normal uniform",
+    "circuitgraph.topologies": "Conv Dense ErdosRenyi Explicit Gather GraphConv GraphEdges OneToOne Pool Pruned SmallWorld Spread",
+    "circuitgraph.views": "from_adjacency from_networkx from_pandas to_networkx to_pandas",
+    "circuitgraph.io": "load save",
+    "circuitgraph.edits": "Edit Inhibit RemoveSlots",
+    "circuitgraph.kernels": "Kernel",
+    "circuitgraph.neurons": "BatchNorm Divide Exponential KWinners Linear Neuron ReLU Softmax Triangle",
+    "circuitgraph.rules": "HardWTA Hebb Instar Oja Rule SoftHebb Term",
+    "circuitgraph.compiler": "Network Plan State compile tune_allocator",
+    "circuitgraph.data": "ImageSet load_images",
+    "circuitgraph.nets": "hebbian_cnn mlp",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"errors", "ir", "registry", "testing"}:
+        return importlib.import_module(f"circuitgraph.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'circuitgraph' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,116 @@
+"""Wiring over the nodes of a data graph: sites are nodes, edges run pre to post."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from circuitgraph.errors import ShapeError
+from circuitgraph.ir.shape import Shape
+from circuitgraph.ir.tables import Slots, Synapses
+from circuitgraph.ir.topology import Topology, need_units, same_sites
+from circuitgraph.ir.value import value
+from circuitgraph.registry import topologies
+from circuitgraph.topologies.sparse import check_range, freeze_pairs
+
+
+@topologies.register("graph-edges")
+@value
+class GraphEdges(Topology):
+    """Pass messages along graph edges: one slot per edge, shared by all units (features).
+
+    Shape: pre, post (K,) site indices: `GraphEdges(*edge_index)` of a PyG graph.
+    """
+
+    pre: Any
+    post: Any
+
+    def __post_init__(self) -> None:
+        freeze_pairs(self)
+
+    def slots(self, pre: Shape, post: Shape) -> Slots:
+        return Slots(self.pre, self.post, np.full(len(self.pre), pre[0], np.int64), "site", "site")
+
+    def synapses(self, pre: Shape, post: Shape) -> Synapses:
+        units = np.arange(pre[0])[:, None]
+        slot = np.broadcast_to(np.arange(len(self.pre)), (pre[0], len(self.pre)))
+        return Synapses.build(units * pre[1] + self.pre, units * post[1] + self.post, slot)
+
+    def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
+        return pre
+
+    def check(self, pre: Shape, post: Shape) -> None:
+        super().check(pre, post)
+        _check_nodes(self, pre)
+
+    def n_slots(self, pre: Shape, post: Shape) -> int:
+        return len(self.pre)
+
+    @classmethod
+    def examples(cls) -> list[tuple[Topology, Shape, Shape]]:
+        return [(cls([0, 1, 2, 2], [1, 0, 3, 0]), (2, 4), (2, 4)), (cls([0], [0]), (1, 1), (1, 1))]
+
+
+@topologies.register("graph-conv")
+@value
+class GraphConv(Topology):
+    """Mix features with the same weights at every node and sum over graph edges with fixed coefficients.
+
+    y[o, j] = sum over edges i -> j and units u of  coef[i, j] * w[o, u] * x[u, i];  slot = o * pre units + u.
+    `norm` "symmetric" is 1 / sqrt(degree i * degree j) of Kipf and Welling (2017), with degrees counted at the
+    postsynaptic end, self loops included; "mean" is 1 / degree j; "sum" is 1.
+    """
+
+    pre: Any
+    post: Any
+    norm: Literal["symmetric", "mean", "sum"] = "symmetric"
+    self_loops: bool = True
+
+    def __post_init__(self) -> None:
+        freeze_pairs(self)
+        if self.norm not in ("symmetric", "mean", "sum"):
+            raise ShapeError(f"GraphConv: norm (got {self.norm!r}, expected 'symmetric', 'mean' or 'sum')")
+
+    def edges(self, n_nodes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Give pre, post and coefficient of every edge, self loops included.  Shape: three arrays (E,)."""
+        pre, post = self.pre, self.post
+        if self.self_loops:
+            alone = np.setdiff1d(np.arange(n_nodes), pre[pre == post])
+            pre, post = np.r_[pre, alone], np.r_[post, alone]
+        degree = np.maximum(np.bincount(post, minlength=n_nodes), 1).astype(np.float64)
+        coef = {"sum": np.ones(len(pre)), "mean": 1 / degree[post], "symmetric": 1 / np.sqrt(degree[pre] * degree[post])}
+        return pre, post, coef[self.norm]
+
+    def slots(self, pre: Shape, post: Shape) -> Slots:
+        out, unit = np.indices((post[0], pre[0])).reshape(2, -1)
+        return Slots(unit, out, np.full(len(out), len(self.edges(pre[1])[0]), np.int64))
+
+    def synapses(self, pre: Shape, post: Shape) -> Synapses:
+        at_pre, at_post, coef = self.edges(pre[1])
+        out, unit = np.indices((post[0], pre[0])).reshape(2, -1)[..., None]
+        slot = np.broadcast_to(out * pre[0] + unit, (post[0] * pre[0], len(coef)))
+        return Synapses.build(unit * pre[1] + at_pre, out * post[1] + at_post, slot, np.broadcast_to(coef, slot.shape))
+
+    def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
+        return (need_units(self, units), *pre[1:])
+
+    def check(self, pre: Shape, post: Shape) -> None:
+        same_sites(self, pre, post)
+        _check_nodes(self, pre)
+        if not len(self.edges(pre[1])[0]):
+            raise ShapeError(f"{self!r}: the graph has no edge; its weights would have no synapse")
+
+    def n_slots(self, pre: Shape, post: Shape) -> int:
+        return pre[0] * post[0]
+
+    @classmethod
+    def examples(cls) -> list[tuple[Topology, Shape, Shape]]:
+        edges = [0, 1, 2, 2], [1, 0, 3, 0]
+        norms: list[Literal["symmetric", "mean", "sum"]] = ["symmetric", "mean", "sum"]
+        return [(cls(*edges, norm), (2, 4), (3, 4)) for norm in norms] + [(cls(*edges, "sum", False), (2, 5), (1, 5))]
+
+
+def _check_nodes(topology: "GraphEdges | GraphConv", pre: Shape) -> None:
+    if len(pre) != 2:
+        raise ShapeError(f"{topology!r}: sites are the nodes of one graph (got shape {pre}, expected (units, nodes))")
+    check_range(topology, "pre", topology.pre, pre[1])
+    check_range(topology, "post", topology.post, pre[1])
