@@ -1,0 +1,65 @@
+# make cifar10 | bench-quick | test | slow | check | format | docs | clean       e.g.  make cifar10 ARGS="--quick"
+PYTHON  ?= python3
+VENV    ?= .venv
+WORKERS ?= 2
+ARGS    ?=
+
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+INPUTS  := pyproject.toml constraints.txt $(BIN)/python
+
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help cifar10 bench-quick setup test slow check format docs clean
+
+help:
+	@sed -n 1p Makefile
+
+cifar10: $(VENV)/.installed
+	$(BIN)/python -m circuitgraph.bench cifar10 $(ARGS)
+
+bench-quick: $(VENV)/.installed
+	$(BIN)/python -m circuitgraph.bench cifar10 --quick $(ARGS)
+
+setup: $(VENV)/.installed-dev
+
+# One thread per worker: on few cores, threads that compete cost more than they bring.
+test: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+# In one process with all cores: some of these tests measure time.
+slow: $(VENV)/.installed-dev
+	MPLBACKEND=Agg $(BIN)/python -m pytest -m slow $(ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff format
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m mkdocs build --strict $(ARGS)
+
+clean:
+	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed (got %d.%d); try make PYTHON=python3.11" % sys.version_info[:2])'
+	$(PYTHON) -m venv --clear $(VENV)
+
+# A stamp is written only after a whole install: an interrupted one is done again.
+$(VENV)/.installed: $(INPUTS)
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(INPUTS)
+	$(PIP) -e '.[dev]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-docs: $(INPUTS)
+	$(PIP) -e '.[docs]'
+	@touch $(VENV)/.installed $@

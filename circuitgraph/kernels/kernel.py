@@ -1,0 +1,99 @@
+"""The contract of a kernel: one trilinear form, three partial derivatives."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from circuitgraph.ir import Shape, Topology
+
+
+class Kernel(nn.Module, ABC):
+    """Compute with one projection's synapses, for one topology and two shapes.
+
+    T(x, w, g) = sum over synapses e of  coef[e] * w[slot[e]] * x[pre[e]] * g[post[e]]
+    push = dT/dg, pull = dT/dx, pair = dT/dw.  Where the topology reduces by "max", a postsynaptic neuron's sum runs
+    over its strongest presynaptic neuron in x alone (the lowest index among equals).
+
+    Indices are buffers that are not part of `state_dict`; a kernel holds no activity.
+
+    Shape: x (B, *pre), g (B, *post), w (K,).  Activity may be of a narrower type than the weights.
+    """
+
+    name: ClassVar[str]
+    takes_unit_weights: ClassVar[bool] = False
+    """True where `w=None` is understood as all ones."""
+
+    def __init__(self, topology: Topology, pre: Shape, post: Shape) -> None:
+        super().__init__()
+        self.topology, self.pre, self.post = topology, pre, post
+
+    @classmethod
+    @abstractmethod
+    def supports(cls, topology: Topology, pre: Shape, post: Shape) -> bool:
+        """Tell whether this kernel can compute the topology between these shapes."""
+
+    @classmethod
+    def cost(cls, topology: Topology, pre: Shape, post: Shape) -> float:
+        """Estimate the work of one push per sample, in dense multiply-adds; the compiler takes the cheapest."""
+        return float(topology.n_synapses(pre, post))
+
+    @abstractmethod
+    def push(self, x: Tensor, w: Tensor | None) -> Tensor:
+        """Carry activity forward.
+
+        y[b, n] = sum over synapses e onto n of  coef[e] * w[slot[e]] * x[b, pre[e]]
+
+        Shape: x (B, *pre), w (K,) -> (B, *post), of x's type.
+        """
+
+    @abstractmethod
+    def pull(self, g: Tensor, w: Tensor | None, x: Tensor | None = None) -> Tensor:
+        """Carry errors backward; x is the activity that was pushed, read only where the topology reduces by "max".
+
+        Shape: g (B, *post), w (K,), x (B, *pre) -> (B, *pre), of g's type.
+        """
+
+    @abstractmethod
+    def pair(self, x: Tensor, g: Tensor) -> Tensor:
+        """Correlate pre- and postsynaptic activity into one number per slot.
+
+        dw[k] = sum over b and over synapses e of slot k:  coef[e] * x[b, pre[e]] * g[b, post[e]]
+
+        Shape: x (B, *pre), g (B, *post) -> (K,), float32 or wider.  Summed over the batch, not averaged.
+        """
+
+    def forward(self, x: Tensor, w: Tensor | None) -> Tensor:
+        """Push with gradients to x and w."""
+        if torch.is_grad_enabled() and (x.requires_grad or (w is not None and w.requires_grad)):
+            return _Push.apply(self, x, w)
+        return self.push(x, w)
+
+    def extra_repr(self) -> str:
+        return f"{self.topology!r}, {self.pre} -> {self.post}"
+
+
+class _Push(torch.autograd.Function):
+    """The one autograd function: push forward, pull and pair backward."""
+
+    @staticmethod
+    def forward(kernel: Kernel, x: Tensor, w: Tensor | None) -> Tensor:
+        return kernel.push(x, w)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.kernel, x, w = inputs
+        ctx.save_for_backward(x, w)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[None, Tensor | None, Tensor | None]:
+        x, w = ctx.saved_tensors
+        to_x = ctx.kernel.pull(g, w, x) if ctx.needs_input_grad[1] else None
+        to_w = ctx.kernel.pair(x, g).to(w.dtype) if ctx.needs_input_grad[2] else None
+        return None, to_x, to_w
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """Give the type that sums of this type are kept in: float64 stays, the rest becomes float32."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
