@@ -50,4 +50,4 @@ class Ends(nn.Module):
         """Give the largest absolute value among each end's weights, 0 for none.  Shape: (K,) -> (M,)."""
         if self.at is None:
             return torch.linalg.vector_norm(w.view(self.size, -1), torch.inf, dim=1)
-        return w.new_zeros(self.size).index_reduce(0, self.at, w.abs(), "amax")
+        return w.new_zeros(self.size).scatter_reduce(0, self.at, w.abs(), "amax")

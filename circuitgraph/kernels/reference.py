@@ -18,8 +18,8 @@ class Reference(Kernel):
         super().__init__(topology, pre, post)
         table = topology.synapses(pre, post)
         for column in ("pre", "post", "slot"):
-            self.register_buffer(f"at_{column}", torch.from_numpy(getattr(table, column)), persistent=False)
-        self.register_buffer("coef", torch.from_numpy(table.coef), persistent=False)
+            self.register_buffer(f"at_{column}", torch.tensor(getattr(table, column)), persistent=False)
+        self.register_buffer("coef", torch.tensor(table.coef), persistent=False)
         self.n_slots = topology.n_slots(pre, post)
 
     @classmethod

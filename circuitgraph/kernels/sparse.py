@@ -27,7 +27,7 @@ class Rows(torch.nn.Module):
             starts = np.zeros(size + 1, dtype=narrow)
             np.cumsum(np.bincount(major, minlength=size), out=starts[1:])
             for suffix, array in (("order", order), ("starts", starts), ("other", minor[order].astype(narrow)), ("own", major[order])):
-                self.register_buffer(f"{name}_{suffix}", torch.from_numpy(np.ascontiguousarray(array)), persistent=False)
+                self.register_buffer(f"{name}_{suffix}", torch.tensor(array), persistent=False)
 
     def sum(self, x: Tensor, factor: Tensor, *, onto: str) -> Tensor:
         """Sum x[other end] * factor[edge] onto each neuron.  Shape: x (N, B), factor (E,) -> (M, B)."""
@@ -64,7 +64,7 @@ class SparseKernel(Kernel):
         by_slot = np.argsort(table.slot, kind="stable")
         self.rows = Rows(table.pre[by_slot], table.post[by_slot], n_neurons(pre), n_neurons(post))
         coef = table.coef[by_slot]
-        self.register_buffer("coef", None if (coef == 1).all() else torch.from_numpy(coef), persistent=False)
+        self.register_buffer("coef", None if (coef == 1).all() else torch.tensor(coef), persistent=False)
 
     @classmethod
     def supports(cls, topology: Topology, pre: Shape, post: Shape) -> bool:
@@ -99,7 +99,7 @@ class GraphKernel(Kernel):
         assert isinstance(topology, GraphEdges | GraphConv)
         if isinstance(topology, GraphConv):
             at_pre, at_post, coef = topology.edges(pre[1])
-            self.register_buffer("coef", torch.from_numpy(coef), persistent=False)
+            self.register_buffer("coef", torch.tensor(coef), persistent=False)
         else:
             at_pre, at_post = topology.pre, topology.post
         self.mixes = isinstance(topology, GraphConv)
@@ -131,7 +131,7 @@ class GraphKernel(Kernel):
 
     def _along(self, x: Tensor, factor: Tensor, onto: str) -> Tensor:
         summed = self.rows.sum(_node_major(x), factor, onto=onto)
-        return summed.view(-1, *x.shape[:2]).permute(1, 2, 0)
+        return summed.view(len(summed), *x.shape[:2]).permute(1, 2, 0)
 
 
 @kernels.register("scatter")
@@ -145,7 +145,7 @@ class ScatterKernel(Kernel):
         whole = self.topology.topology
         self.whole = make_kernel(whole, pre, post)
         self.n_whole = whole.n_slots(pre, post)
-        self.register_buffer("keep", torch.from_numpy(np.array(self.topology.keep)), persistent=False)
+        self.register_buffer("keep", torch.tensor(self.topology.keep), persistent=False)
 
     @classmethod
     def supports(cls, topology: Topology, pre: Shape, post: Shape) -> bool:

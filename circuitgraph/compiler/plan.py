@@ -1,0 +1,139 @@
+"""The plan of one time step: what is computed, in which order, by which kernel."""
+
+from dataclasses import dataclass, field
+
+from circuitgraph.errors import StructureError
+from circuitgraph.ir import Circuit
+from circuitgraph.ir.order import zero_delay_order
+from circuitgraph.neurons import Linear, Neuron
+
+Column = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Push:
+    """Carry `read` through a projection and add it to the port `write`; `respond` is applied to what arrives."""
+
+    projection: str
+    read: Column
+    write: Column
+    delay: int = 0
+    respond: Neuron | None = None
+
+    @property
+    def reads(self) -> tuple[Column, ...]:
+        return () if self.delay else (self.read,)
+
+    @property
+    def writes(self) -> Column:
+        return self.write
+
+
+@dataclass(frozen=True)
+class Fire:
+    """Let a population turn its ports into its output `write`, or only into its drive (column "z")."""
+
+    population: str
+    neuron: Neuron
+    ports: tuple[Column, ...]
+    write: Column
+    responds: bool = True
+
+    @property
+    def reads(self) -> tuple[Column, ...]:
+        return self.ports
+
+    @property
+    def writes(self) -> Column:
+        return self.write
+
+
+Op = Push | Fire
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The operations of one time step and what fusions changed.  Printable."""
+
+    circuit: Circuit
+    ops: tuple[Op, ...]
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    kernels: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raise StructureError unless every column is written before it is read, and outputs exist."""
+        written: set[Column] = set()
+        for op in self.ops:
+            ports = {(op.population, p) for p in op.neuron.ports} if isinstance(op, Fire) else set()
+            for column in op.reads:
+                if column not in written and column not in ports:
+                    raise StructureError(f"plan: {column} is read before it is written, by {op}")
+            written.add(op.writes)
+        for name in self.outputs:
+            if (name, "y") not in written:
+                raise StructureError(f"plan: output {name!r} is never written")
+
+    def __str__(self) -> str:
+        lines = [f"Plan of one step: inputs {', '.join(self.inputs)}; outputs {', '.join(self.outputs)}"]
+        for i, op in enumerate(self.ops, 1):
+            lines.append(f"{i:3d}  {self._describe(op)}")
+        return "\n".join([*lines, *(f"     fused: {note}" for note in self.notes)])
+
+    def _describe(self, op: Op) -> str:
+        if isinstance(op, Fire):
+            shape = "x".join(map(str, self.circuit.population(op.population).shape))
+            what = repr(op.neuron) if op.responds else f"drive of {op.neuron!r}"
+            return f"fire  {'.'.join(op.write):<24} {shape:<12} {what}"
+        p = self.circuit.projection(op.projection)
+        pre, post = self.circuit.shapes(p)
+        counts = f"{p.n_slots:,} slots, {p.topology.n_synapses(pre, post):,} synapses"
+        learns = "fixed" if p.fixed else repr(p.rule) if p.rule else "gradient"
+        late = f", delay {op.delay}" if op.delay else ""
+        then = f", then {op.respond!r}" if op.respond else ""
+        return f"push  {p.name:<24} kernel {self.kernels.get(p.name, '?'):<9} {counts}, {learns}{late}{then}"
+
+
+def make_plan(circuit: Circuit) -> Plan:
+    """Order a circuit's work: every push into a population, then the population, after all that reaches it undelayed.
+
+    Raises:
+        StructureError: if a projection lands on a port that the neuron does not have, or there is nothing to run.
+    """
+    if not circuit.populations:
+        raise StructureError("compile: the circuit is empty; add a population first")
+    order = zero_delay_order(
+        [p.name for p in circuit.populations], [(p.pre, p.post) for p in circuit.projections if not p.delay]
+    )
+    ops: list[Op] = []
+    for name in order:
+        neuron = neuron_of(circuit, name)
+        for p in circuit.projections:
+            if p.post == name:
+                _check_port(neuron, p.name, p.port)
+                ops.append(Push(p.name, (p.pre, "y"), (name, p.port), p.delay))
+        ops.append(Fire(name, neuron, tuple((name, port) for port in neuron.ports), (name, "y")))
+    reached = {p.post for p in circuit.projections if p.pre != p.post}
+    left = {p.pre for p in circuit.projections if p.pre != p.post}
+    names = [p.name for p in circuit.populations]
+    inputs = tuple(n for n in names if n not in reached) or (names[0],)
+    outputs = tuple(n for n in names if n not in left) or (names[-1],)
+    plan = Plan(circuit, tuple(ops), outputs, inputs)
+    plan.check()
+    return plan
+
+
+def neuron_of(circuit: Circuit, population: str) -> Neuron:
+    """Give a population's neuron; without one it is linear."""
+    neuron = circuit.population(population).neuron
+    if neuron is None:
+        return Linear()
+    if not isinstance(neuron, Neuron):
+        raise StructureError(f"population {population!r}: not a neuron (got {neuron!r}, expected e.g. cg.ReLU())")
+    return neuron
+
+
+def _check_port(neuron: Neuron, projection: str, port: str) -> None:
+    if port not in neuron.ports:
+        raise StructureError(f"projection {projection!r}: {neuron!r} has no port {port!r} (expected one of {', '.join(neuron.ports)})")

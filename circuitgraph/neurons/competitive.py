@@ -1,0 +1,138 @@
+"""Neurons that compete with, or are normalised by, others of their population."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from circuitgraph.errors import ShapeError
+from circuitgraph.ir import Shape, value
+from circuitgraph.neurons.neuron import Columns, Neuron
+from circuitgraph.neurons.pointwise import need_positive
+from circuitgraph.registry import neurons
+
+
+@neurons.register("triangle")
+@value
+class Triangle(Neuron):
+    """Fire above the mean of the units at the same site: y = max(u - mean over units of u, 0) ** power.
+
+    The mean passes no gradient.  Coates, Ng and Lee (2011); the power is from Journe et al. (2023).
+    """
+
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        need_positive(self, "power", self.power)
+
+    def drive(self, ports: Columns, memory: Columns, *, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        u = ports["in"]
+        return u - u.detach().mean(1, keepdim=True), {}
+
+    def respond(self, z: Tensor) -> Tensor:
+        return z.relu() if self.power == 1 else z.relu().pow(self.power)
+
+    @classmethod
+    def examples(cls) -> list[Neuron]:
+        return [cls(), cls(1.4), cls(2)]
+
+
+@neurons.register("batch-norm")
+@value
+class BatchNorm(Neuron):
+    """Normalise each unit over batch and sites, without scale and shift.
+
+    y = (u - mean) / sqrt(variance + eps): of the batch while training, running values in eval.  `learn` moves the
+    running values by `momentum` (the variance unbiased), as torch's batch normalisation does.
+    """
+
+    momentum: float = 0.1
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        need_positive(self, "momentum", self.momentum)
+        need_positive(self, "eps", self.eps)
+
+    def memory(self, shape: Shape) -> dict[str, Tensor]:
+        return {"mean": torch.zeros(shape[0]), "variance": torch.ones(shape[0])}
+
+    def drive(self, ports: Columns, memory: Columns, *, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        u = ports["in"]
+        if not training:
+            return _normalise(u, memory["mean"], memory["variance"], self.eps), {}
+        axes = [d for d in range(u.ndim) if d != 1]
+        n = u.numel() // u.shape[1]
+        if n < 2:
+            raise ShapeError(f"BatchNorm: one value per unit cannot be normalised while training (got input {tuple(u.shape)}); use eval()")
+        kind = torch.float64 if u.dtype == torch.float64 else torch.float32
+        variance, mean = torch.var_mean(u.to(kind), axes, correction=0)
+        seen = {"mean": mean.detach()[None], "variance": variance.detach()[None] * (n / (n - 1))}
+        return _normalise(u, mean, variance, self.eps), seen
+
+    def learn(self, columns: Columns, memory: dict[str, Tensor]) -> None:
+        for name in ("mean", "variance"):
+            memory[name].lerp_(columns[name][0].to(memory[name].dtype), self.momentum)
+
+
+@neurons.register("k-winners")
+@value
+class KWinners(Neuron):
+    """Let the k strongest pass and silence the rest: among the units of each site, or among all neurons.
+
+    Of equal inputs the earlier unit wins only by chance of the sort; exactly k pass.
+    """
+
+    k: int
+    among: Literal["units", "neurons"] = "units"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.k, int) or self.k < 1:
+            raise ShapeError(f"KWinners: k (got {self.k!r}, expected a positive integer)")
+        if self.among not in ("units", "neurons"):
+            raise ShapeError(f"KWinners: among (got {self.among!r}, expected 'units' or 'neurons')")
+
+    def drive(self, ports: Columns, memory: Columns, *, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        u = ports["in"]
+        rivals = u if self.among == "units" else u.flatten(1)
+        if self.k > rivals.shape[1]:
+            raise ShapeError(f"{self!r}: more winners than rivals (got k={self.k}, expected at most {rivals.shape[1]})")
+        best = rivals.topk(self.k, dim=1).indices
+        won = torch.zeros_like(rivals, dtype=torch.bool).scatter_(1, best, True)
+        return torch.where(won, rivals, 0).view_as(u), {}
+
+    @classmethod
+    def examples(cls) -> list[Neuron]:
+        return [cls(1), cls(2), cls(2, "neurons")]
+
+
+@neurons.register("softmax")
+@value
+class Softmax(Neuron):
+    """Compete softly among the units of each site: y = exp(gain * u) / sum over units of exp(gain * u).
+
+    The stable, fused form of exponential neurons with a divisive interneuron (`Inhibit`).
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        need_positive(self, "gain", self.gain)
+
+    def drive(self, ports: Columns, memory: Columns, *, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        return softmax_units(ports["in"], self.gain), {}
+
+    @classmethod
+    def examples(cls) -> list[Neuron]:
+        return [cls(), cls(5.0)]
+
+
+def softmax_units(u: Tensor, gain: float) -> Tensor:
+    """Softmax over units; with units last in memory (channels-last) no element is moved.  Shape: (B, U, *S) -> same."""
+    rows = u.movedim(1, -1)
+    return torch.softmax(rows if gain == 1 else rows * gain, dim=-1).movedim(-1, 1)
+
+
+def _normalise(u: Tensor, mean: Tensor, variance: Tensor, eps: float) -> Tensor:
+    rate = (variance + eps).rsqrt()
+    shape = (-1, *[1] * (u.ndim - 2))
+    return torch.addcmul((-mean * rate).to(u.dtype).view(shape), u, rate.to(u.dtype).view(shape))

@@ -1,0 +1,79 @@
+"""The classical rules, a few lines each."""
+
+from collections.abc import Sequence
+
+from circuitgraph.ir import value
+from circuitgraph.registry import rules
+from circuitgraph.rules.rule import Normalize, Rule, Signals, Term, need_rate
+
+
+@rules.register("hebb")
+@value
+class Hebb(Rule):
+    """Strengthen what fires together: dw = x * y (Hebb 1949).  Unbounded; a negative rate makes it anti-Hebbian."""
+
+    learning_rate: float
+    normalize: Normalize = None
+
+    def __post_init__(self) -> None:
+        need_rate(self)
+
+    @property
+    def normalization(self) -> Normalize:
+        return self.normalize
+
+    def terms(self, signals: Signals) -> Sequence[Term]:
+        assert signals.y is not None
+        return [Term(signals.y, signals.x)]
+
+    @classmethod
+    def examples(cls) -> list[Rule]:
+        return [cls(0.1), cls(-0.1, "layer"), cls(0.1, "neuron")]
+
+
+@rules.register("oja")
+@value
+class Oja(Rule):
+    """Converge to the first principal component at unit norm: dw = y * (x - y * w) (Oja 1982)."""
+
+    learning_rate: float
+    normalize: Normalize = None
+
+    def __post_init__(self) -> None:
+        need_rate(self)
+
+    @property
+    def normalization(self) -> Normalize:
+        return self.normalize
+
+    def terms(self, signals: Signals) -> Sequence[Term]:
+        assert signals.y is not None
+        return [Term(signals.y, signals.x), Term(-signals.y.square(), times_weight=True)]
+
+    @classmethod
+    def examples(cls) -> list[Rule]:
+        return [cls(0.1), cls(0.1, "neuron")]
+
+
+@rules.register("instar")
+@value
+class Instar(Rule):
+    """Move the weights of an active neuron towards its input: dw = y * (x - w) (Grossberg 1976)."""
+
+    learning_rate: float
+    normalize: Normalize = None
+
+    def __post_init__(self) -> None:
+        need_rate(self)
+
+    @property
+    def normalization(self) -> Normalize:
+        return self.normalize
+
+    def terms(self, signals: Signals) -> Sequence[Term]:
+        assert signals.y is not None
+        return [Term(signals.y, signals.x), Term(-signals.y, times_weight=True)]
+
+    @classmethod
+    def examples(cls) -> list[Rule]:
+        return [cls(0.1), cls(0.1, "layer")]

@@ -1,0 +1,108 @@
+"""The contract of a learning rule: a sum of separable terms."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from circuitgraph.errors import RuleError
+from circuitgraph.ir import Value
+from circuitgraph.kernels import Ends
+
+Normalize = Literal["layer", "neuron"] | None
+
+
+@dataclass(frozen=True)
+class Term:
+    """One separable term of a weight change.
+
+    With pre:     dw[k] = c(w[k]) * sum over b and synapses e of slot k:  coef[e] * pre[b, pre[e]] * post[b, post[e]]
+    Without pre:  dw[k] = c(w[k]) * sum over b and the neurons n of slot k's postsynaptic end:  post[b, n]
+
+    `times_weight` chooses c(w) = w instead of 1.  Shape: pre (B, *pre), post (B, *post).
+    """
+
+    post: Tensor
+    pre: Tensor | None = None
+    times_weight: bool = False
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What a synapse can know: x presynaptic output, u total input of the port it lands on, y postsynaptic output.
+
+    Shape: x (B, *pre); u and y (B, *post).  A column that the rule does not read may be None.
+    """
+
+    x: Tensor
+    u: Tensor | None = None
+    y: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a rule asks for: dw (K,), summed over the batch, and its largest absolute value."""
+
+    dw: Tensor
+    peak: Tensor
+
+
+class Rule(Value, ABC):
+    """Change the weights of a projection from local activity, the same way on every topology.
+
+    `terms` gives the change, summed over the batch.  It is then normalised and applied:
+    w += learning_rate * rate * dw, where `normalize` divides dw by the largest absolute change of the whole layer
+    ("layer", not local) or of each postsynaptic neuron ("neuron", purely local).
+    """
+
+    kind: ClassVar[str] = "rule"
+    reads: ClassVar[tuple[str, ...]] = ("x", "y")
+    """Which of x, u and y the rule looks at."""
+
+    learning_rate: float
+
+    @abstractmethod
+    def terms(self, signals: Signals) -> Sequence[Term]:
+        """List the terms of the change."""
+
+    @property
+    def normalization(self) -> Normalize:
+        """Say how the change is normalised before it is applied."""
+        return None
+
+    def rate(self, w: Tensor, ends: Ends) -> Tensor | None:
+        """Give each postsynaptic end its own factor on the learning rate, or None.  Shape: (K,) -> (M,)."""
+        return None
+
+    @classmethod
+    @abstractmethod
+    def examples(cls) -> "list[Rule]":
+        """Give small instances for the contract tests."""
+
+    def apply(self, w: Tensor, change: Change, ends: Ends, *, scale: float = 1.0) -> None:
+        """Normalise a change and add it to the weights in place.  Shape: w (K,)."""
+        step, factor = self.learning_rate * scale, self.rate(w, ends)
+        if self.normalization == "neuron":
+            local = 1 / (ends.peak(change.dw) + _TINY)
+            factor = local if factor is None else factor * local
+        if self.normalization == "layer":
+            factor = (1 if factor is None else factor) / (change.peak + _TINY)
+        if factor is None:
+            w.add_(change.dw, alpha=step)
+        elif factor.ndim == 0:
+            w.addcmul_(change.dw, factor * step)
+        else:
+            factor, target = ends.spread(factor * step, w)
+            target.addcmul_(change.dw.view_as(target), factor)
+
+
+_TINY = 1e-30
+
+
+def need_rate(rule: Rule) -> None:
+    """Raise RuleError unless the learning rate is a finite number."""
+    rate = rule.learning_rate
+    if not isinstance(rate, int | float) or isinstance(rate, bool) or not -float("inf") < rate < float("inf"):
+        raise RuleError(f"{type(rule).__name__}: learning_rate (got {rate!r}, expected a finite number)")

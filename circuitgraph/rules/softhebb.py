@@ -1,0 +1,103 @@
+"""Winner-take-all learning: hard, and soft with anti-Hebbian losers."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from circuitgraph.errors import RuleError
+from circuitgraph.ir import value
+from circuitgraph.kernels import Ends
+from circuitgraph.registry import rules
+from circuitgraph.rules.rule import Normalize, Rule, Signals, Term, need_rate
+
+
+@rules.register("hard-wta")
+@value
+class HardWTA(Rule):
+    """Let only the winner learn, at each sample and site: dw = v * (x - w), v = u of the strongest unit, 0 elsewhere.
+
+    Instar on the arg-max unit.  Nimmo and Mondragon (2025), rule "hard".
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("x", "u")
+
+    learning_rate: float
+    normalize: Normalize = "layer"
+
+    def __post_init__(self) -> None:
+        need_rate(self)
+
+    @property
+    def normalization(self) -> Normalize:
+        return self.normalize
+
+    def terms(self, signals: Signals) -> Sequence[Term]:
+        assert signals.u is not None
+        rows = signals.u.movedim(1, -1)
+        best = rows.argmax(-1, keepdim=True)
+        won = torch.zeros_like(rows).scatter_(-1, best, rows.gather(-1, best)).movedim(-1, 1)
+        return [Term(won, signals.x), Term(-won, times_weight=True)]
+
+    @classmethod
+    def examples(cls) -> list[Rule]:
+        return [cls(0.1), cls(0.1, None)]
+
+
+@rules.register("softhebb")
+@value
+class SoftHebb(Rule):
+    """Learn a soft winner-take-all with anti-Hebbian losers (Journe et al. 2023, equations 1 to 3).
+
+    y = softmax over units of gain * u, at each sample and site; with `anti`, negative for all but the strongest unit.
+    dw = y * (x - u * w), divided by the largest change (`normalize`), times learning_rate * |norm(w) - 1| ** rate_power
+    of each neuron, so that a neuron slows down as its weights come to unit norm.  `rate_power=None` is a constant rate.
+
+    `cutoff` silences units whose |y| is below it: then only the winners that carry the mass learn, and kernels do work
+    in proportion to them.  0 keeps every unit, as published.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("x", "u")
+
+    learning_rate: float
+    gain: float = 1.0
+    anti: bool = True
+    rate_power: float | None = 0.5
+    normalize: Normalize = "layer"
+    cutoff: float = 0.0
+
+    def __post_init__(self) -> None:
+        need_rate(self)
+        if not 0 <= self.cutoff < 1:
+            raise RuleError(f"SoftHebb: cutoff (got {self.cutoff!r}, expected 0 to below 1)")
+
+    @property
+    def normalization(self) -> Normalize:
+        return self.normalize
+
+    def terms(self, signals: Signals) -> Sequence[Term]:
+        assert signals.u is not None
+        y = self.compete(signals.u)
+        return [Term(y, signals.x), Term((y * signals.u).neg_(), times_weight=True)]
+
+    def compete(self, u: Tensor) -> Tensor:
+        """Give each unit its share of the win, negative for losers.  Shape: (B, U, *S) -> same."""
+        rows = u.movedim(1, -1)
+        y = torch.softmax(rows if self.gain == 1 else rows * self.gain, dim=-1)
+        best = y.argmax(-1, keepdim=True)
+        won = y.gather(-1, best)
+        if self.cutoff:
+            y = torch.where(y < self.cutoff, 0, y)
+        if self.anti:
+            y = y.neg_()
+        return y.scatter_(-1, best, won).movedim(-1, 1)
+
+    def rate(self, w: Tensor, ends: Ends) -> Tensor | None:
+        if self.rate_power is None:
+            return None
+        return ((ends.norm(w) - 1).abs() + 1e-10).pow(self.rate_power)
+
+    @classmethod
+    def examples(cls) -> list[Rule]:
+        return [cls(0.1), cls(0.1, 0.65, normalize="neuron"), cls(0.1, anti=False, rate_power=None, normalize=None), cls(0.1, cutoff=0.2)]

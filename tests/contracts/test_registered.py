@@ -1,0 +1,43 @@
+"""Everything registered keeps its contract; a new file is under test as soon as it exists."""
+
+import pytest
+
+from circuitgraph import registry, testing
+from circuitgraph.edits import Edit
+from circuitgraph.ir import Circuit, Shape, Topology
+from circuitgraph.kernels import Kernel
+from circuitgraph.neurons import Neuron
+from circuitgraph.rules import Rule
+
+
+def wirings() -> list[tuple[Topology, Shape, Shape]]:
+    return [e for n in registry.topologies for e in registry.topologies[n].examples()]
+
+
+@pytest.mark.parametrize(("topology", "pre", "post"), wirings(), ids=repr)
+def test_every_topology_agrees_with_its_enumeration(topology: Topology, pre: Shape, post: Shape) -> None:
+    testing.check_topology(topology, pre, post)
+
+
+@pytest.mark.parametrize("kernel", [registry.kernels[n] for n in registry.kernels], ids=lambda k: k.name)
+def test_every_kernel_equals_the_reference_on_all_that_it_supports(kernel: type[Kernel]) -> None:
+    supported = [w for w in wirings() if kernel.supports(*w)]
+    assert supported, f"{kernel.name} supports no example"
+    for topology, pre, post in supported:
+        testing.check_kernel(kernel, topology, pre, post)
+
+
+@pytest.mark.parametrize("neuron", [e for n in registry.neurons for e in registry.neurons[n].examples()], ids=repr)
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (3, 2, 2)], ids=str)
+def test_every_neuron_minds_its_contract(neuron: Neuron, shape: Shape) -> None:
+    testing.check_neuron(neuron, shape)
+
+
+@pytest.mark.parametrize("rule", [e for n in registry.rules for e in registry.rules[n].examples()], ids=repr)
+def test_every_rule_gives_the_same_change_on_every_wiring(rule: Rule) -> None:
+    testing.check_rule(rule)
+
+
+@pytest.mark.parametrize(("edit", "circuit"), [e for n in registry.edits for e in registry.edits[n].examples()], ids=str)
+def test_every_edit_leaves_survivors_as_they_were(edit: Edit, circuit: Circuit) -> None:
+    testing.check_edit(edit, circuit)
