@@ -1,0 +1,193 @@
+"""The command line: `python -m circuitgraph.bench [RECIPE] [OPTIONS]`."""
+
+import json
+import shlex
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import torch
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from circuitgraph import io
+from circuitgraph.bench import pictures, report
+from circuitgraph.bench.recipes import RECIPES
+from circuitgraph.bench.run import Outcome, activity_type, result_line, run_seed
+from circuitgraph.bench.settings import Preset, Recipe, Settings
+from circuitgraph.compiler.network import find_device
+from circuitgraph.data import DataFallbackWarning, ImageSet, load_images
+from circuitgraph.errors import CircuitGraphError
+from circuitgraph.kernels import tune_allocator
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def bench(
+    recipe: Annotated[str | None, typer.Argument(help="which recipe to run; without it, list them")] = None,
+    preset: Annotated[str | None, typer.Option(help="which preset of the recipe")] = None,
+    seeds: Annotated[str, typer.Option(help="how many seeds, or which: '3' or '0,5,7'")] = "1",
+    quick: Annotated[bool, typer.Option("--quick", help="a smaller network and fewer images: two minutes instead of ten")] = False,
+    epochs: Annotated[int | None, typer.Option(help="epochs of the part that is trained by gradient")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="batch size of that part")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="learning rate of that part")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="weight decay of that part")] = None,
+    hebbian_lr: Annotated[str | None, typer.Option(help="Hebbian learning rate: one for all layers, or one each, '0.08,0.005,0.01'")] = None,
+    hebbian_batch_size: Annotated[int | None, typer.Option(help="batch size of the unsupervised pass")] = None,
+    hebbian_passes: Annotated[int | None, typer.Option(help="passes over the images without labels")] = None,
+    cutoff: Annotated[float | None, typer.Option(help="last layer: units with a smaller share of the win do not learn")] = None,
+    normalize: Annotated[str | None, typer.Option(help="'layer' (as published) or 'neuron' (purely local)")] = None,
+    precision: Annotated[str | None, typer.Option(help="type of activity: auto, bf16 or fp32")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    data_dir: Annotated[Path | None, typer.Option(help="folder with the publishers' files")] = None,
+    strict_data: Annotated[bool, typer.Option("--strict-data", help="fail where the data set is missing, instead of running on another")] = False,
+    out: Annotated[Path | None, typer.Option(help="folder for results, pictures and the circuit (default: runs/RECIPE-PRESET)")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON line per seed and nothing else on standard output")] = False,
+) -> None:
+    """Train a circuit on real data and measure it."""
+    console = Console(stderr=as_json)
+    if recipe is None:
+        _list(console)
+        return
+    try:
+        chosen = _pick(RECIPES, recipe, "recipe")
+        name = preset or next(iter(chosen.presets))
+        which = _pick(chosen.presets, name, "preset")
+        changes = {
+            "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "weight_decay": weight_decay,
+            "hebbian_lr": _rates(hebbian_lr), "hebbian_batch_size": hebbian_batch_size, "hebbian_passes": hebbian_passes,
+            "cutoff": cutoff, "normalize": normalize, "precision": precision,
+        }  # fmt: skip
+        settings = _settings(which, quick, changes)
+        where = find_device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        numbers = _seeds(seeds)
+        which.build((3, 32, 32), 10, settings.model_copy(update={"widths": (2,) * len(settings.widths)}), 0)
+        data = _load(chosen, data_dir, strict_data).to(where)
+        folder = out or Path("runs") / f"{recipe}-{name}{'-quick' if quick else ''}"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (CircuitGraphError, ValueError, OSError) as error:
+        _fail(str(error))
+    report.announce(console, data)
+    _run(console, which, name, settings, data, numbers, folder, as_json)
+
+
+def _run(console: Console, preset: Preset, name: str, settings: Settings, data: ImageSet, seeds: list[int], folder: Path, as_json: bool) -> None:
+    # Before the first parallel operation: worker threads inherit the flag from the thread that starts them.
+    torch.set_flush_denormal(True)
+    tune_allocator()
+    outcomes: list[Outcome] = []
+    lines: list[dict[str, Any]] = []
+    live, stopped = report.Live(console), False
+    common = report.environment(data.images.device) | {"command": _command()}
+    with live.progress:
+        for seed in seeds:
+            try:
+                outcome = run_seed(preset, settings, data, seed, lambda p, s=seed: live.phase(f"seed {s}: {p}"))
+            except KeyboardInterrupt:
+                stopped = True
+                break
+            except CircuitGraphError as error:
+                live.progress.stop()
+                _fail(str(error), code=1)
+            line = result_line(outcome, data, name, settings, activity_type(settings, data.images.device)) | common
+            outcomes.append(outcome)
+            lines.append(line)
+            with (folder / "results.jsonl").open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            if as_json:
+                print(json.dumps(line), flush=True)
+    if outcomes:
+        _finish(console, outcomes, lines, folder)
+    if stopped:
+        console.print(f"stopped: {len(outcomes)} of {len(seeds)} seeds finished" + ("" if outcomes else "; nothing was written"))
+        raise typer.Exit(130)
+
+
+def _finish(console: Console, outcomes: list[Outcome], lines: list[dict[str, Any]], folder: Path) -> None:
+    report.summary(console, lines)
+    io.save(outcomes[0].circuit, folder / "circuit.safetensors")
+    title = f"{lines[0]['dataset']}, preset {lines[0]['preset']}"
+    drawn = pictures.draw(outcomes, title, folder)
+    console.print(f"in {folder}: results.jsonl, circuit.safetensors, {', '.join(p.name for p in drawn)}")
+
+
+def _list(console: Console) -> None:
+    table = Table("recipe", "about", "presets (the first is the default)")
+    for name, recipe in RECIPES.items():
+        table.add_row(name, recipe.about, "\n".join(f"{k}: {p.about}" for k, p in recipe.presets.items()))
+        table.add_section()
+    console.print(table)
+    console.print("run one: python -m circuitgraph.bench RECIPE [--preset NAME] [--quick] [--seeds 3]; all options: --help", markup=False)
+
+
+def _pick(known: dict[str, Any], name: str, what: str) -> Any:
+    if name not in known:
+        raise ValueError(f"{what} {name!r}: unknown (expected one of {', '.join(known)})")
+    return known[name]
+
+
+def _settings(preset: Preset, quick: bool, changes: dict[str, Any]) -> Settings:
+    base = preset.quick if quick and preset.quick is not None else preset.settings
+    given = {k: v for k, v in changes.items() if v is not None}
+    try:
+        return Settings(**(base.model_dump() | given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-")
+        raise ValueError(f"{option}: {first['msg'][:1].lower()}{first['msg'][1:]} (got {first['input']!r})") from error
+
+
+def _load(recipe: Recipe, data_dir: Path | None, strict: bool) -> ImageSet:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataFallbackWarning)
+        return load_images(recipe.dataset, data_dir=data_dir, strict=strict)
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        numbers = [int(n) for n in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 0 or (len(numbers) == 1 and "," not in text and numbers[0] < 1):
+        raise ValueError(f"--seeds: not seeds (got {text!r}, expected a count such as 3, or a list such as 0,5,7)")
+    return list(range(numbers[0])) if "," not in text else numbers
+
+
+def _rates(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(float(n) for n in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"--hebbian-lr: not a rate (got {text!r}, expected e.g. 0.01 or 0.08,0.005,0.01)") from error
+
+
+def _command() -> str:
+    """Repeat the command line without the folders of this machine."""
+    words, skip = ["python", "-m", "circuitgraph.bench"], False
+    for word in sys.argv[1:]:
+        if skip or word.startswith(("--data-dir=", "--out=")):
+            skip = False
+        elif word in ("--data-dir", "--out"):
+            skip = True
+        else:
+            words.append(word)
+    return shlex.join(words)
+
+
+def _fail(message: str, code: int = 2) -> NoReturn:
+    Console(stderr=True).print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""SoftHebb on CIFAR-10: three Hebbian layers, one unsupervised pass (Journe et al. 2023)."""
+
+from circuitgraph.bench.settings import Settings
+from circuitgraph.bench.vision import image_recipe, softhebb_layers
+
+RECIPE = image_recipe(
+    "cifar10",
+    "32x32 colour photographs in 10 classes; published SoftHebb 80.3 %",
+    softhebb_layers(3),
+    Settings(),
+    Settings(widths=(48, 192, 768), n_train=20_000, epochs=20),
+)

@@ -1,0 +1,12 @@
+"""The CIFAR-10 network and schedule on CIFAR-100."""
+
+from circuitgraph.bench.settings import Settings
+from circuitgraph.bench.vision import image_recipe, softhebb_layers
+
+RECIPE = image_recipe(
+    "cifar100",
+    "32x32 colour photographs in 100 classes",
+    softhebb_layers(3),
+    Settings(),
+    Settings(widths=(48, 192, 768), n_train=20_000, epochs=20),
+)

@@ -1,0 +1,82 @@
+"""The pictures of a run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+
+from circuitgraph.bench.run import Outcome
+from circuitgraph.ir import Circuit
+from circuitgraph.topologies import Conv
+
+INK, ACCENTS = "#444444", ("#0b6e8a", "#d1495b", "#6a994e", "#8d6a9f")
+
+
+def draw(outcomes: Sequence[Outcome], title: str, folder: Path) -> list[Path]:
+    """Draw accuracy over epochs, first-layer receptive fields and weight norms; returns the files that there are."""
+    mpl.use("Agg")
+    out = [_accuracy(outcomes, title, folder / "accuracy.png"), _fields(outcomes[0].circuit, title, folder / "receptive_fields.png"),
+           _norms(outcomes, title, folder / "weight_norms.png")]  # fmt: skip
+    return [path for path in out if path is not None]
+
+
+def _accuracy(outcomes: Sequence[Outcome], title: str, path: Path) -> Path | None:
+    figure, axes = _axes(title)
+    for outcome, color in zip(outcomes, ACCENTS * len(outcomes), strict=False):
+        rows = [r for r in outcome.curve if "validation" in r]
+        axes.plot([r["epoch"] for r in rows], [r["validation"] for r in rows], "o-", ms=3, color=color, label=f"seed {outcome.seed}, validation")
+        if rows and outcome.test_accuracy is not None:
+            axes.plot(rows[-1]["epoch"], outcome.test_accuracy, "*", ms=11, color=color, label=f"seed {outcome.seed}, test {outcome.test_accuracy:.2f} %")
+    axes.set(xlabel="epoch", ylabel="accuracy (%)")
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    figure.savefig(path)
+    return path
+
+
+def _fields(circuit: Circuit, title: str, path: Path) -> Path | None:
+    """Draw each unit's kernel, scaled to its own largest weight; colour where the input has three units."""
+    first = next((p for p in circuit.projections if isinstance(p.topology, Conv)), None)
+    if first is None or len(circuit.shapes(first)[0]) != 3:
+        return None
+    pre, post = circuit.shapes(first)
+    kernel = first.topology.window(2)["kernel"]  # type: ignore[attr-defined]
+    w = first.weight.reshape(post[0], *kernel, pre[0])
+    w = w if pre[0] == 3 else w.mean(-1, keepdims=True)
+    w = 0.5 + 0.5 * w / np.abs(w).max(axis=(1, 2, 3), keepdims=True).clip(1e-12)
+    columns = min(16, post[0])
+    rows = -(-post[0] // columns)
+    canvas = np.ones((rows * (kernel[0] + 1) + 1, columns * (kernel[1] + 1) + 1, w.shape[-1]))
+    for i, field in enumerate(w):
+        r, c = (i // columns) * (kernel[0] + 1) + 1, (i % columns) * (kernel[1] + 1) + 1
+        canvas[r : r + kernel[0], c : c + kernel[1]] = field
+    figure, axes = _axes(f"{title}: receptive fields of {first.post}", size=(7, 7 * rows / columns + 0.6))
+    axes.imshow(canvas.squeeze(), cmap="gray", interpolation="nearest", vmin=0, vmax=1)
+    axes.axis("off")
+    figure.savefig(path)
+    return path
+
+
+def _norms(outcomes: Sequence[Outcome], title: str, path: Path) -> Path | None:
+    rows = outcomes[0].norms
+    if len(rows) < 2:
+        return None
+    figure, axes = _axes(title)
+    steps = [r.get("step", 0) for r in rows]
+    for name, color in zip([k for k in rows[0] if k != "step"], ACCENTS, strict=False):
+        axes.plot(steps, [r[name] for r in rows], color=color, label=name)
+    axes.axhline(1, color=INK, lw=0.8, ls=":", label="fixed point")
+    axes.set(xlabel="unsupervised step", ylabel="mean weight norm of a unit", yscale="log")
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path)
+    return path
+
+
+def _axes(title: str, size: tuple[float, float] = (6.4, 4.0)):  # type: ignore[no-untyped-def]
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title, fontsize=10, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes

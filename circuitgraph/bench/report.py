@@ -1,0 +1,92 @@
+"""What a run prints: live progress, a warning where the data is not what was asked for, and the summary."""
+
+import importlib.metadata
+import platform
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from circuitgraph import __version__
+from circuitgraph.data import ImageSet
+from circuitgraph.train import Report
+
+
+class Live:
+    """Show the phase, how far it is, its metric and the time left."""
+
+    def __init__(self, console: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[metrics]}"), console=console,
+        )  # fmt: skip
+
+    def phase(self, name: str) -> Report:
+        """Open a line for a phase and give the function that moves it."""
+        task: TaskID = self.progress.add_task(name, total=None, metrics="")
+
+        def report(done: int, total: int, metrics: dict[str, float]) -> None:
+            shown = "  ".join(f"{k} {v:.4g}" for k, v in metrics.items() if k != "step")
+            self.progress.update(task, completed=done, total=total, metrics=shown)
+
+        return report
+
+
+def announce(console: Console, data: ImageSet) -> None:
+    """Say which data is used, loudly where it is not what was asked for."""
+    if data.is_fallback:
+        text = (
+            f"[bold]{data.requested} was not found and could not be downloaded: {data.fallback_reason}[/bold]\n"
+            f"This run uses {data.name!r} instead, and every result says so.\n"
+            f"Mend: put the publisher's files into a folder and pass --data-dir FOLDER, or set CIRCUITGRAPH_DATA; "
+            f"--strict-data makes this an error."
+        )
+        console.print(Panel(text, title="other data than asked for", border_style="red"))
+    else:
+        console.print(f"data: {data!r}")
+
+
+def summary(console: Console, lines: Sequence[dict[str, Any]]) -> None:
+    """Print one row per seed and their mean with the spread."""
+    first = lines[0]
+    table = Table(title=f"{first['dataset']}, preset {first['preset']}")
+    for column in ("seed", "test %", "validation %", *(f"{p} s" for p in first["seconds"])):
+        table.add_column(column, justify="right")
+    for line in lines:
+        table.add_row(str(line["seed"]), _percent(line["test_accuracy"]), _percent(line["validation_accuracy"]),
+                      *(f"{v:.1f}" for v in line["seconds"].values()))  # fmt: skip
+    if len(lines) > 1:
+        table.add_section()
+        table.add_row("mean", *(spread([line[k] for line in lines]) for k in ("test_accuracy", "validation_accuracy")),
+                      *(f"{statistics.mean(line['seconds'][p] for line in lines):.1f}" for p in first["seconds"]))  # fmt: skip
+    console.print(table)
+    versions = ", ".join(f"{k} {v}" for k, v in first["versions"].items())
+    console.print(f"{first['n_units']:,} units, {first['n_slots']:,} slots, {first['n_synapses']:,} synapses; activity {first['activity']}")
+    console.print(f"device {first['device']}; {versions}", highlight=False)
+
+
+def spread(values: Sequence[float | None]) -> str:
+    """Give mean and standard deviation over seeds."""
+    known = [v for v in values if v is not None]
+    if not known:
+        return "-"
+    return f"{statistics.mean(known):.2f}" + (f" ± {statistics.stdev(known):.2f}" if len(known) > 1 else "")
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Name the device and the versions that a run depends on."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = f"{torch.cpu.get_capabilities().get('cpu_name', platform.processor() or 'CPU')}, {torch.get_num_threads()} threads"
+    versions = {p: importlib.metadata.version(p) for p in ("torch", "numpy", "networkx")}
+    return {"device": f"{device.type} ({name})", "versions": {"circuitgraph": __version__, "python": platform.python_version()} | versions}
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,236 @@
+"""Training loops: an unsupervised pass, cached features, a linear read-out, and end-to-end gradient training."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from circuitgraph.compiler import Network
+from circuitgraph.errors import ShapeError
+
+Report = Callable[[int, int, dict[str, float]], None]
+"""Called as report(done, total, metrics) while a loop runs."""
+
+
+def silent(done: int, total: int, metrics: dict[str, float]) -> None:
+    """Report nothing."""
+
+
+def batches(n: int, size: int, rng: torch.Generator, *, least: int = 2) -> Iterator[Tensor]:
+    """Yield shuffled indices 0 to n - 1 in batches; a last one smaller than `least` is left out."""
+    order = torch.randperm(n, generator=rng)
+    for batch in order.split(size):
+        if len(batch) >= min(least, size):
+            yield batch
+
+
+def unsupervised_pass(
+    net: Network, images: Tensor, *, batch_size: int = 10, passes: int = 1, rng: torch.Generator, report: Report = silent,
+    every: int = 50,
+) -> list[dict[str, float]]:  # fmt: skip
+    """Show images to a network and let its rules act after every batch.  Returns the mean weight norms on the way.
+
+    Shape: images (N, *input) uint8, 0 to 255.
+    """
+    net.train()
+    total, done, history = passes * (len(images) // batch_size or 1), 0, [_norms(net)]
+    with torch.no_grad():
+        for _ in range(passes):
+            for batch in batches(len(images), batch_size, rng, least=batch_size if len(images) >= batch_size else 2):
+                net.learn(net.step(as_activity(images[batch.to(images.device)])))
+                done += 1
+                if done % every == 0 or done == total:
+                    history.append({"step": done} | _norms(net))
+                    report(done, total, _norms(net))
+    return history
+
+
+def settle_memory(net: Network, images: Tensor, *, batch_size: int = 100, n: int = 5000) -> None:
+    """Let running statistics settle on some images while no weight changes (for untrained networks)."""
+    net.train()
+    with torch.no_grad():
+        for batch in images[:n].split(batch_size):
+            net.learn(net.step(as_activity(batch)), scale=0.0)
+
+
+def extract(net: Network, images: Tensor, *, batch_size: int = 100, report: Report = silent) -> Tensor:
+    """Compute the network's output for every image once, in eval mode.
+
+    Shape: images (N, *input) uint8 -> (N, features), bfloat16 where the network's activity is.
+    """
+    net.eval()
+    out: Tensor | None = None
+    with torch.no_grad():
+        for start in range(0, len(images), batch_size):
+            y = net(as_activity(images[start : start + batch_size])).flatten(1)
+            out = y.new_empty(len(images), y.shape[1]) if out is None else out
+            out[start : start + len(y)] = y
+            report(min(start + batch_size, len(images)), len(images), {})
+    if out is None:
+        raise ShapeError("extract: no images (got 0, expected at least 1)")
+    return out
+
+
+@dataclass(frozen=True)
+class ReadoutSettings:
+    """How a linear read-out is fitted: cross-entropy, Adam with decoupled weight decay, dropout on the features.
+
+    The rate halves at 20, 35, 50, 60, 70, 80 and 90 % of the epochs (Journe et al. 2023).
+    """
+
+    epochs: int = 50
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    dropout: float = 0.5
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+
+
+class Readout(nn.Module):
+    """A linear classifier on features.  Shape: (N, features) -> (N, classes), float32."""
+
+    def __init__(self, n_features: int, n_classes: int, rng: torch.Generator) -> None:
+        super().__init__()
+        # Uniform on [0, 0.11): the published initialisation for features that are never negative.
+        self.weight = nn.Parameter(0.11048543456039805 * torch.rand(n_classes, n_features, generator=rng))
+        self.bias = nn.Parameter(torch.zeros(n_classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.to(x.dtype)).float() + self.bias
+
+    @torch.no_grad()
+    def accuracy(self, x: Tensor, labels: Tensor, *, batch_size: int = 1000) -> float:
+        """Give the share of right answers, in percent."""
+        right = [(self(a).argmax(1) == b).sum() for a, b in zip(x.split(batch_size), labels.split(batch_size), strict=True)]
+        return 100.0 * int(sum(right)) / max(len(labels), 1)
+
+
+def fit_readout(
+    features: Tensor, labels: Tensor, n_classes: int, settings: ReadoutSettings, *, rng: torch.Generator,
+    validation: tuple[Tensor, Tensor] | None = None, report: Report = silent,
+) -> tuple[Readout, list[dict[str, float]]]:  # fmt: skip
+    """Fit a linear read-out on cached features; the validation accuracy, if asked for, is read after every fifth epoch.
+
+    Shape: features (N, D), labels (N,).
+    """
+    readout = Readout(features.shape[1], n_classes, rng).to(features.device)
+    optimizer = torch.optim.AdamW(readout.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    drop, history = Dropout(settings.dropout, features, rng), []
+    for epoch in range(1, settings.epochs + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * _halvings(epoch - 1, settings.epochs)
+        losses = []
+        for batch in batches(len(features), settings.batch_size, rng):
+            at = batch.to(features.device)
+            x = drop(features.index_select(0, at))
+            losses.append(_readout_step(readout, x, labels[at], settings.label_smoothing, drop.gain))
+            optimizer.step()
+        row = {"epoch": float(epoch), "loss": float(torch.stack(losses).mean())}
+        if validation is not None and (epoch % 5 == 0 or epoch == settings.epochs):
+            row["validation"] = readout.accuracy(*validation)
+        history.append(row)
+        report(epoch, settings.epochs, {k: v for k, v in row.items() if k != "epoch"})
+    return readout, history
+
+
+def _readout_step(readout: Readout, x: Tensor, labels: Tensor, smoothing: float, gain: float) -> Tensor:
+    """Set the gradients by hand: the features need none, and the products stay in their narrow type."""
+    with torch.no_grad():
+        logits = F.linear(x, readout.weight.to(x.dtype)).float() * gain + readout.bias
+    logits.requires_grad_()
+    loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+    (g,) = torch.autograd.grad(loss, logits)
+    readout.weight.grad = (g.to(x.dtype).t() @ x).float() * gain
+    readout.bias.grad = g.sum(0)
+    return loss.detach()
+
+
+class Dropout:
+    """Silence features at random; what remains is to be multiplied by `gain`.
+
+    On CPUs torch draws one number per feature, which costs twenty times the read-out's arithmetic; here one random
+    byte serves eight features (probability one half) or one (others, in steps of 1/256).
+    """
+
+    def __init__(self, probability: float, like: Tensor, rng: torch.Generator) -> None:
+        self.probability, self.gain = probability, 1 / (1 - probability)
+        self._bits = like.device.type == "cpu" and probability == 0.5 and like.element_size() == 2 and like.shape[1] % 8 == 0
+        self._rng = np.random.default_rng(int(torch.randint(2**31, (), generator=rng)))
+        self._lut = np.array([[-(b >> k & 1) for k in range(8)] for b in range(256)], dtype=np.int16).view(np.int64)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if not self.probability:
+            return x
+        if self._bits:
+            drawn = np.frombuffer(self._rng.bytes(x.numel() // 8), dtype=np.uint8)
+            mask = torch.from_numpy(self._lut.take(drawn, axis=0)).view(len(x), -1)
+            return torch.bitwise_and(x.view(torch.int64), mask).view(x.dtype)
+        if x.device.type == "cpu":
+            drawn = np.frombuffer(self._rng.bytes(x.numel()), dtype=np.uint8).reshape(x.shape)
+            return x * torch.from_numpy(drawn >= round(256 * self.probability))
+        return F.dropout(x, self.probability) * (1 - self.probability)
+
+
+def fit_end_to_end(
+    net: Network, images: Tensor, labels: Tensor, *, epochs: int, batch_size: int, learning_rate: float, weight_decay: float,
+    rng: torch.Generator, validation: tuple[Tensor, Tensor] | None = None, report: Report = silent,
+) -> list[dict[str, float]]:  # fmt: skip
+    """Train every gradient projection by cross-entropy on the network's output, with AdamW and a one-cycle rate.
+
+    Shape: images (N, *input) uint8, labels (N,).
+    """
+    optimizer = torch.optim.AdamW(net.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    per_epoch = sum(1 for _ in batches(len(images), batch_size, torch.Generator().manual_seed(0)))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=epochs * per_epoch)
+    history, done = [], 0
+    for epoch in range(1, epochs + 1):
+        net.train()
+        losses = []
+        for batch in batches(len(images), batch_size, rng):
+            at = batch.to(images.device)
+            state = net.step(as_activity(images[at]))
+            loss = F.cross_entropy(state[net.plan.outputs[0]].flatten(1).float(), labels[at])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            net.learn(state)
+            losses.append(loss.detach())
+            done += 1
+            if done % 10 == 0:
+                report(done, epochs * per_epoch, {"loss": float(losses[-1])})
+        row = {"epoch": float(epoch), "loss": float(torch.stack(losses).mean())}
+        if validation is not None:
+            row["validation"] = accuracy(net, *validation)
+        history.append(row)
+        report(done, epochs * per_epoch, {k: v for k, v in row.items() if k != "epoch"})
+    return history
+
+
+@torch.no_grad()
+def accuracy(net: Network, images: Tensor, labels: Tensor, *, batch_size: int = 100) -> float:
+    """Give the share of images, in percent, whose label is the network's strongest output, in eval mode."""
+    net.eval()
+    right = [
+        (net(as_activity(a)).flatten(1).argmax(1) == b).sum()
+        for a, b in zip(images.split(batch_size), labels.split(batch_size), strict=True)
+    ]
+    return 100.0 * int(sum(right)) / max(len(labels), 1)
+
+
+def as_activity(images: Tensor) -> Tensor:
+    """Turn bytes into activity between 0 and 1."""
+    return images.float().div_(255)
+
+
+def _norms(net: Network) -> dict[str, float]:
+    return {
+        p.name: float(net.ends[p.name].norm(net.weights[p.name].detach()).mean()) for p in net.circuit.projections if p.rule is not None
+    }
+
+
+def _halvings(epoch: int, epochs: int) -> float:
+    return float(0.5 ** sum(epoch >= share * epochs for share in (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9)))
