@@ -106,7 +106,9 @@ class HandWritten:
             yu = (y * rows).sum(0, dtype=torch.float32)
             if i == 384:
                 s = padded.permute(0, 2, 3, 1).stride()
-                windows = padded.permute(0, 2, 3, 1).as_strided((b, h, v, k, k, i), (s[0], s[1], s[2], s[1], s[2], s[3]))
+                windows = padded.permute(0, 2, 3, 1).as_strided(
+                    (b, h, v, k, k, i), (s[0], s[1], s[2], s[1], s[2], s[3])
+                )
                 dw = (y.t() @ windows.reshape(b * h * v, k * k * i)).float()
             else:
                 g = y.view(b, h, v, o).permute(0, 3, 1, 2)
@@ -183,7 +185,12 @@ def measure_readout(images: Tensor, rounds: int) -> dict[str, list[float]]:
     one = ReadoutSettings(epochs=1)
     rng = torch.Generator().manual_seed(0)
     times = interleaved(
-        {"published": publish, "features": lambda: extract(net, images), "epoch": lambda: fit_readout(cached, labels, 10, one, rng=rng)}, rounds
+        {
+            "published": publish,
+            "features": lambda: extract(net, images),
+            "epoch": lambda: fit_readout(cached, labels, 10, one, rng=rng),
+        },
+        rounds,
     )
     scale = n / len(images)
     return {
@@ -202,18 +209,26 @@ def main() -> None:
     lines = []
     for what, times in (
         ("step, batch 10", measure_steps(torch.randint(0, 256, (10, 3, 32, 32), dtype=torch.uint8), rounds)),
-        ("read-out, 50 epochs of 50,000 (extrapolated)", measure_readout(torch.randint(0, 256, (2000, 3, 32, 32), dtype=torch.uint8), max(3, rounds // 5))),
+        (
+            "read-out, 50 epochs of 50,000 (extrapolated)",
+            measure_readout(torch.randint(0, 256, (2000, 3, 32, 32), dtype=torch.uint8), max(3, rounds // 5)),
+        ),
     ):
         base = statistics.median(times["published fp32"])
         for name, values in times.items():
             median = statistics.median(values)
-            paired = [a / b for a, b in zip(values, times.get(name.replace("circuitgraph", "hand-written"), values), strict=True)]
+            paired = [
+                a / b
+                for a, b in zip(values, times.get(name.replace("circuitgraph", "hand-written"), values), strict=True)
+            ]
             lines.append({
                 "what": what, "variant": name, "seconds": round(median, 5), "min": round(min(values), 5), "max": round(max(values), 5),
                 "rounds": len(values), "times_faster_than_published": round(base / median, 2),
                 "ratio_to_hand_written": round(statistics.median(paired), 3) if name.startswith("circuitgraph") and "step" in what else None,
             } | environment(torch.device("cpu")))  # fmt: skip
-            print(f"{what:<48}{name:<22}{median:10.4f} s   {base / median:6.2f} x published   to hand-written {lines[-1]['ratio_to_hand_written']}")
+            print(
+                f"{what:<48}{name:<22}{median:10.4f} s   {base / median:6.2f} x published   to hand-written {lines[-1]['ratio_to_hand_written']}"
+            )
     RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 

@@ -5,22 +5,56 @@ torch is imported when a neuron, a rule, a kernel or `compile` is first named.
 """
 
 import importlib
+import os
+import sys
 from typing import Any
 
 __version__ = "0.1.0"
 
+
+def _refuse_namesake() -> None:
+    """Raise ImportError where an unrelated package of our import name has written into the same folder."""
+    # Reading names of folders takes under a millisecond; importlib.metadata would add 30 ms to every import.
+    if not any(map(_may_be_namesake, sys.path)):
+        return
+    from importlib import metadata
+
+    try:
+        metadata.distribution("circuitgraph")
+    except metadata.PackageNotFoundError:
+        return
+    mend = "pip uninstall circuitgraph, then pip install --force-reinstall circuitgraph-nn"
+    raise ImportError(
+        "circuitgraph: the unrelated package 'circuitgraph' is installed, shares our import name and overwrites files "
+        f"(got 'circuitgraph', expected 'circuitgraph-nn' only); {mend}"
+    )
+
+
+def _may_be_namesake(folder: str) -> bool:
+    try:
+        names = os.listdir(folder or ".")
+    except OSError:
+        return False
+    near = (n for n in names if n.lower().startswith(("circuitgraph-", "circuitgraph.")))
+    return any(n.endswith((".dist-info", ".egg-info")) for n in near)
+
+
+_refuse_namesake()
+
 _HOMES = {
     "circuitgraph.ir": "ABSENT Circuit Population Projection Remap Slots Synapses Topology normal uniform",
-    "circuitgraph.topologies": "Conv Dense ErdosRenyi Explicit Gather GraphConv GraphEdges OneToOne Pool Pruned SmallWorld Spread",
+    "circuitgraph.topologies": (
+        "Conv Dense ErdosRenyi Explicit Gather GraphConv GraphEdges OneToOne Pool Pruned SmallWorld Spread"
+    ),
     "circuitgraph.views": "from_adjacency from_networkx from_pandas to_networkx to_pandas",
     "circuitgraph.io": "load save",
     "circuitgraph.edits": "Edit Inhibit RemoveSlots",
-    "circuitgraph.kernels": "Kernel",
+    "circuitgraph.kernels": "Kernel tune_allocator",
     "circuitgraph.neurons": "BatchNorm Divide Exponential KWinners Linear Neuron ReLU Softmax Triangle",
     "circuitgraph.rules": "HardWTA Hebb Instar Oja Rule SoftHebb Term",
-    "circuitgraph.compiler": "Network Plan State compile tune_allocator",
+    "circuitgraph.compiler": "Network Plan State compile",
     "circuitgraph.data": "ImageSet load_images",
-    "circuitgraph.nets": "hebbian_cnn mlp",
+    "circuitgraph.nets": "ConvLayer hebbian_cnn mlp",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = sorted(_HOME)

@@ -43,7 +43,14 @@ def hebbian_cnn(
     for i, layer in enumerate(layers, 1):
         conv = Conv(layer.kernel, padding=layer.kernel // 2, mode="reflect")
         circuit = circuit.connect(
-            below, f"conv{i}", conv, units=layer.units, neuron=layer.neuron, rule=layer.rule, weight=init or normal(25.0), rng=rng
+            below,
+            f"conv{i}",
+            conv,
+            units=layer.units,
+            neuron=layer.neuron,
+            rule=layer.rule,
+            weight=init or normal(25.0),
+            rng=rng,
         )
         below = f"conv{i}"
         if layer.pool is not None:

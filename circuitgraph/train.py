@@ -104,7 +104,9 @@ class Readout(nn.Module):
     @torch.no_grad()
     def accuracy(self, x: Tensor, labels: Tensor, *, batch_size: int = 1000) -> float:
         """Give the share of right answers, in percent."""
-        right = [(self(a).argmax(1) == b).sum() for a, b in zip(x.split(batch_size), labels.split(batch_size), strict=True)]
+        right = [
+            (self(a).argmax(1) == b).sum() for a, b in zip(x.split(batch_size), labels.split(batch_size), strict=True)
+        ]
         return 100.0 * int(sum(right)) / max(len(labels), 1)
 
 
@@ -157,7 +159,9 @@ class Dropout:
 
     def __init__(self, probability: float, like: Tensor, rng: torch.Generator) -> None:
         self.probability, self.gain = probability, 1 / (1 - probability)
-        self._bits = like.device.type == "cpu" and probability == 0.5 and like.element_size() == 2 and like.shape[1] % 8 == 0
+        self._bits = (
+            like.device.type == "cpu" and probability == 0.5 and like.element_size() == 2 and like.shape[1] % 8 == 0
+        )
         self._rng = np.random.default_rng(int(torch.randint(2**31, (), generator=rng)))
         self._lut = np.array([[-(b >> k & 1) for k in range(8)] for b in range(256)], dtype=np.int16).view(np.int64)
 
@@ -228,7 +232,9 @@ def as_activity(images: Tensor) -> Tensor:
 
 def _norms(net: Network) -> dict[str, float]:
     return {
-        p.name: float(net.ends[p.name].norm(net.weights[p.name].detach()).mean()) for p in net.circuit.projections if p.rule is not None
+        p.name: float(net.ends[p.name].norm(net.weights[p.name].detach()).mean())
+        for p in net.circuit.projections
+        if p.rule is not None
     }
 
 

@@ -91,7 +91,15 @@ def test_end_to_end_training_lowers_the_loss_and_settles_statistics() -> None:
     circuit = hebbian_cnn((1, 8, 8), [block], init=cg.normal(2**0.5)).connect("pool1", "label", cg.Dense(), units=2)
     net, labels = cg.compile(circuit), (images().float().mean((1, 2, 3)) > 127).long()
     history = train.fit_end_to_end(
-        net, images(), labels, epochs=15, batch_size=8, learning_rate=0.01, weight_decay=0.0, rng=seeded(), validation=(images(), labels)
+        net,
+        images(),
+        labels,
+        epochs=15,
+        batch_size=8,
+        learning_rate=0.01,
+        weight_decay=0.0,
+        rng=seeded(),
+        validation=(images(), labels),
     )
     assert history[-1]["loss"] < 0.5 * history[0]["loss"]
     assert net.snapshot().population("image").memory["mean"][0] > 0.2

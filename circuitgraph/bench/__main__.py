@@ -11,7 +11,6 @@ import torch
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
 
 from circuitgraph import io
 from circuitgraph.bench import pictures, report
@@ -31,22 +30,34 @@ def bench(
     recipe: Annotated[str | None, typer.Argument(help="which recipe to run; without it, list them")] = None,
     preset: Annotated[str | None, typer.Option(help="which preset of the recipe")] = None,
     seeds: Annotated[str, typer.Option(help="how many seeds, or which: '3' or '0,5,7'")] = "1",
-    quick: Annotated[bool, typer.Option("--quick", help="a smaller network and fewer images: two minutes instead of ten")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="a smaller network and fewer images: two minutes instead of ten")
+    ] = False,
     epochs: Annotated[int | None, typer.Option(help="epochs of the part that is trained by gradient")] = None,
     batch_size: Annotated[int | None, typer.Option(help="batch size of that part")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="learning rate of that part")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="weight decay of that part")] = None,
-    hebbian_lr: Annotated[str | None, typer.Option(help="Hebbian learning rate: one for all layers, or one each, '0.08,0.005,0.01'")] = None,
+    hebbian_lr: Annotated[
+        str | None, typer.Option(help="Hebbian learning rate: one for all layers, or one each, '0.08,0.005,0.01'")
+    ] = None,
     hebbian_batch_size: Annotated[int | None, typer.Option(help="batch size of the unsupervised pass")] = None,
     hebbian_passes: Annotated[int | None, typer.Option(help="passes over the images without labels")] = None,
-    cutoff: Annotated[float | None, typer.Option(help="last layer: units with a smaller share of the win do not learn")] = None,
+    cutoff: Annotated[
+        float | None, typer.Option(help="last layer: units with a smaller share of the win do not learn")
+    ] = None,
     normalize: Annotated[str | None, typer.Option(help="'layer' (as published) or 'neuron' (purely local)")] = None,
     precision: Annotated[str | None, typer.Option(help="type of activity: auto, bf16 or fp32")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     data_dir: Annotated[Path | None, typer.Option(help="folder with the publishers' files")] = None,
-    strict_data: Annotated[bool, typer.Option("--strict-data", help="fail where the data set is missing, instead of running on another")] = False,
-    out: Annotated[Path | None, typer.Option(help="folder for results, pictures and the circuit (default: runs/RECIPE-PRESET)")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON line per seed and nothing else on standard output")] = False,
+    strict_data: Annotated[
+        bool, typer.Option("--strict-data", help="fail where the data set is missing, instead of running on another")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="folder for results, pictures and the circuit (default: runs/RECIPE-PRESET)")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print one JSON line per seed and nothing else on standard output")
+    ] = False,
 ) -> None:
     """Train a circuit on real data and measure it."""
     console = Console(stderr=as_json)
@@ -75,7 +86,16 @@ def bench(
     _run(console, which, name, settings, data, numbers, folder, as_json)
 
 
-def _run(console: Console, preset: Preset, name: str, settings: Settings, data: ImageSet, seeds: list[int], folder: Path, as_json: bool) -> None:
+def _run(
+    console: Console,
+    preset: Preset,
+    name: str,
+    settings: Settings,
+    data: ImageSet,
+    seeds: list[int],
+    folder: Path,
+    as_json: bool,
+) -> None:
     # Before the first parallel operation: worker threads inherit the flag from the thread that starts them.
     torch.set_flush_denormal(True)
     tune_allocator()
@@ -103,7 +123,9 @@ def _run(console: Console, preset: Preset, name: str, settings: Settings, data: 
     if outcomes:
         _finish(console, outcomes, lines, folder)
     if stopped:
-        console.print(f"stopped: {len(outcomes)} of {len(seeds)} seeds finished" + ("" if outcomes else "; nothing was written"))
+        console.print(
+            f"stopped: {len(outcomes)} of {len(seeds)} seeds finished" + ("" if outcomes else "; nothing was written")
+        )
         raise typer.Exit(130)
 
 
@@ -116,12 +138,12 @@ def _finish(console: Console, outcomes: list[Outcome], lines: list[dict[str, Any
 
 
 def _list(console: Console) -> None:
-    table = Table("recipe", "about", "presets (the first is the default)")
     for name, recipe in RECIPES.items():
-        table.add_row(name, recipe.about, "\n".join(f"{k}: {p.about}" for k, p in recipe.presets.items()))
-        table.add_section()
-    console.print(table)
-    console.print("run one: python -m circuitgraph.bench RECIPE [--preset NAME] [--quick] [--seeds 3]; all options: --help", markup=False)
+        console.print(f"[bold]{name}[/bold]: {recipe.about}", highlight=False)
+        for i, (key, preset) in enumerate(recipe.presets.items()):
+            console.print(f"    {key:<10}{preset.about}{' (default)' if i == 0 else ''}", highlight=False)
+    console.print("Run one: python -m circuitgraph.bench RECIPE --preset NAME --quick --seeds 3", highlight=False)
+    console.print("All options: python -m circuitgraph.bench --help", highlight=False)
 
 
 def _pick(known: dict[str, Any], name: str, what: str) -> Any:

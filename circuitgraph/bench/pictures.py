@@ -25,9 +25,23 @@ def _accuracy(outcomes: Sequence[Outcome], title: str, path: Path) -> Path | Non
     figure, axes = _axes(title)
     for outcome, color in zip(outcomes, ACCENTS * len(outcomes), strict=False):
         rows = [r for r in outcome.curve if "validation" in r]
-        axes.plot([r["epoch"] for r in rows], [r["validation"] for r in rows], "o-", ms=3, color=color, label=f"seed {outcome.seed}, validation")
+        axes.plot(
+            [r["epoch"] for r in rows],
+            [r["validation"] for r in rows],
+            "o-",
+            ms=3,
+            color=color,
+            label=f"seed {outcome.seed}, validation",
+        )
         if rows and outcome.test_accuracy is not None:
-            axes.plot(rows[-1]["epoch"], outcome.test_accuracy, "*", ms=11, color=color, label=f"seed {outcome.seed}, test {outcome.test_accuracy:.2f} %")
+            axes.plot(
+                rows[-1]["epoch"],
+                outcome.test_accuracy,
+                "*",
+                ms=11,
+                color=color,
+                label=f"seed {outcome.seed}, test {outcome.test_accuracy:.2f} %",
+            )
     axes.set(xlabel="epoch", ylabel="accuracy (%)")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     figure.savefig(path)

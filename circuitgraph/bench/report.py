@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from circuitgraph import __version__
@@ -22,8 +22,8 @@ class Live:
 
     def __init__(self, console: Console) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[metrics]}"), console=console,
+            TextColumn("{task.description}"), BarColumn(bar_width=10), TaskProgressColumn(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True), TextColumn("{task.fields[metrics]}"), console=console,
         )  # fmt: skip
 
     def phase(self, name: str) -> Report:
@@ -55,7 +55,7 @@ def summary(console: Console, lines: Sequence[dict[str, Any]]) -> None:
     """Print one row per seed and their mean with the spread."""
     first = lines[0]
     table = Table(title=f"{first['dataset']}, preset {first['preset']}")
-    for column in ("seed", "test %", "validation %", *(f"{p} s" for p in first["seconds"])):
+    for column in ("seed", "test %", "validation %", *(f"{p}, s" for p in first["seconds"])):
         table.add_column(column, justify="right")
     for line in lines:
         table.add_row(str(line["seed"]), _percent(line["test_accuracy"]), _percent(line["validation_accuracy"]),
@@ -66,8 +66,10 @@ def summary(console: Console, lines: Sequence[dict[str, Any]]) -> None:
                       *(f"{statistics.mean(line['seconds'][p] for line in lines):.1f}" for p in first["seconds"]))  # fmt: skip
     console.print(table)
     versions = ", ".join(f"{k} {v}" for k, v in first["versions"].items())
-    console.print(f"{first['n_units']:,} units, {first['n_slots']:,} slots, {first['n_synapses']:,} synapses; activity {first['activity']}")
-    console.print(f"device {first['device']}; {versions}", highlight=False)
+    console.print(
+        f"{first['n_units']:,} units, {first['n_slots']:,} slots, {first['n_synapses']:,} synapses; activity {first['activity']}"
+    )
+    console.print(f"device {first['device']}; {versions}", highlight=False, soft_wrap=True)
 
 
 def spread(values: Sequence[float | None]) -> str:
@@ -85,7 +87,10 @@ def environment(device: torch.device) -> dict[str, Any]:
     else:
         name = f"{torch.cpu.get_capabilities().get('cpu_name', platform.processor() or 'CPU')}, {torch.get_num_threads()} threads"
     versions = {p: importlib.metadata.version(p) for p in ("torch", "numpy", "networkx")}
-    return {"device": f"{device.type} ({name})", "versions": {"circuitgraph": __version__, "python": platform.python_version()} | versions}
+    return {
+        "device": f"{device.type} ({name})",
+        "versions": {"circuitgraph": __version__, "python": platform.python_version()} | versions,
+    }
 
 
 def _percent(value: float | None) -> str:

@@ -49,7 +49,9 @@ def run_seed(preset: Preset, settings: Settings, data: ImageSet, seed: int, phas
     """
     rng = torch.Generator().manual_seed(seed)
     outcome = Outcome(seed, preset.build(data.shape, data.n_classes, settings, seed))
-    net = compile(outcome.circuit, device=data.images.device, activity_dtype=activity_type(settings, data.images.device))
+    net = compile(
+        outcome.circuit, device=data.images.device, activity_dtype=activity_type(settings, data.images.device)
+    )
     training, validation = data.split(max(1, len(data.images) // 10), seed)
     if settings.n_labelled is not None:
         training = training[: settings.n_labelled]
@@ -65,12 +67,16 @@ def run_seed(preset: Preset, settings: Settings, data: ImageSet, seed: int, phas
 def activity_type(settings: Settings, device: torch.device) -> torch.dtype:
     """Choose bfloat16 where asked for, or where the processor multiplies it natively; else float32."""
     if settings.precision == "auto":
-        native = device.type == "cuda" or any(torch.cpu.get_capabilities().get(k, False) for k in ("avx512_bf16", "amx_bf16"))
+        native = device.type == "cuda" or any(
+            torch.cpu.get_capabilities().get(k, False) for k in ("avx512_bf16", "amx_bf16")
+        )
         return torch.bfloat16 if native else torch.float32
     return {"bf16": torch.bfloat16, "fp32": torch.float32}[settings.precision]
 
 
-def result_line(outcome: Outcome, data: ImageSet, preset: str, settings: Settings, dtype: torch.dtype) -> dict[str, Any]:
+def result_line(
+    outcome: Outcome, data: ImageSet, preset: str, settings: Settings, dtype: torch.dtype
+) -> dict[str, Any]:
     """Collect what belongs to one run into JSON data, without names of machines or folders."""
     return {
         "dataset": data.label,
@@ -111,20 +117,29 @@ def _run_features(
     with outcome.phase("unsupervised"):
         if preset.kind == "hebbian":
             outcome.norms = unsupervised_pass(
-                net, shown, batch_size=settings.hebbian_batch_size, passes=settings.hebbian_passes, rng=rng, report=phases("unsupervised")
+                net,
+                shown,
+                batch_size=settings.hebbian_batch_size,
+                passes=settings.hebbian_passes,
+                rng=rng,
+                report=phases("unsupervised"),
             )
         elif preset.kind == "random":
             settle_memory(net, shown)
     report = phases("features")
     order, n, m = torch.cat([training, validation]), len(training), len(training) + len(validation)
     with outcome.phase("features"):
-        features = extract(net, data.images[order], report=lambda done, total, _: report(done, total + len(data.test_images), {}))
+        features = extract(
+            net, data.images[order], report=lambda done, total, _: report(done, total + len(data.test_images), {})
+        )
         test = extract(net, data.test_images, report=lambda done, total, _: report(done + m, total + m, {}))
     labels = data.labels[order]
     with outcome.phase("readout"):
         fit = {"n_classes": data.n_classes, "settings": settings.readout()}
         held_out = features[n:], labels[n:]
-        _, outcome.curve = fit_readout(features[:n], labels[:n], rng=rng, validation=held_out, report=phases("read-out, validated"), **fit)
+        _, outcome.curve = fit_readout(
+            features[:n], labels[:n], rng=rng, validation=held_out, report=phases("read-out, validated"), **fit
+        )
         outcome.validation_accuracy = outcome.curve[-1]["validation"]
         readout, _ = fit_readout(features, labels, rng=rng, report=phases("read-out, all labels"), **fit)
         outcome.test_accuracy = readout.accuracy(test, data.test_labels)

@@ -24,7 +24,9 @@ class Settings(BaseModel):
     hebbian_lr: tuple[float, ...] = ()
     hebbian_batch_size: int = Field(10, ge=1)
     hebbian_passes: int = Field(1, ge=1)
-    cutoff: float = Field(0.0, ge=0, lt=1, description="share of the win below which a unit of the widest layer does not learn")
+    cutoff: float = Field(
+        0.0, ge=0, lt=1, description="share of the win below which a unit of the widest layer does not learn"
+    )
     normalize: Literal["layer", "neuron"] = "layer"
     widths: tuple[int, ...] = ()
     n_train: int | None = Field(None, ge=2, description="images of the unsupervised pass (all, if none is given)")

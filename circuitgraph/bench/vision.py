@@ -27,7 +27,9 @@ def softhebb_layers(depth: int) -> Layers:
         rates = rates * depth if len(rates) == 1 else rates
         widths = settings.widths or tuple(row[0] for row in _SOFTHEBB[:depth])
         if len(rates) != depth or len(widths) != depth:
-            raise ValueError(f"this network has {depth} layers (got {len(rates)} rates and {len(widths)} widths); give one or {depth}")
+            raise ValueError(
+                f"this network has {depth} layers (got {len(rates)} rates and {len(widths)} widths); give one or {depth}"
+            )
         out = []
         for i, (_, kernel, gain, _, power, pool) in enumerate(_SOFTHEBB[:depth]):
             cutoff = settings.cutoff if i == depth - 1 else 0.0
@@ -49,7 +51,9 @@ def image_recipe(dataset: str, about: str, layers: Layers, settings: Settings, q
             init = normal(2**0.5) if kind == "backprop" else None
             net = hebbian_cnn(shape, layers(chosen, kind), init=init, rng=seed)
             if kind == "backprop":
-                return net.connect(net.populations[-1].name, "label", Dense(), units=n_classes, weight=normal(), rng=seed)
+                return net.connect(
+                    net.populations[-1].name, "label", Dense(), units=n_classes, weight=normal(), rng=seed
+                )
             return net
 
         return circuit

@@ -1,22 +1,24 @@
 """A compiled circuit: an ordinary module that steps, learns and comes home."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce as fold
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from circuitgraph.compiler.passes import fuse
-from circuitgraph.compiler.plan import Column, Fire, Plan, Push, make_plan, neuron_of
+from circuitgraph.compiler.inputs import Input, find_device, over_time, read_inputs
+from circuitgraph.compiler.parts import Options, Parts, carry_parts, ends_of, fires, kernel_of, make_parts, memory_of
+from circuitgraph.compiler.plan import Column, Fire, Push, neuron_of
 from circuitgraph.compiler.state import State
 from circuitgraph.edits import Edit
-from circuitgraph.errors import NumericError, RuleError, ShapeError, UnknownNameError
+from circuitgraph.errors import NumericError, RuleError, ShapeError, StateError, StructureError
 from circuitgraph.ir import Circuit, Projection, Remap
-from circuitgraph.kernels import Ends, make_kernel
-from circuitgraph.rules import Signals, weight_change
+from circuitgraph.rules import Rule, Signals, weight_change
 
-Input = Tensor | Mapping[str, Tensor]
+Reduce = Callable[[Tensor], object]
 
 
 def compile(
@@ -37,18 +39,25 @@ def compile(
     `kernels` forces a kernel by projection name.
 
     Raises:
-        StructureError: a port, a kernel or a neuron that does not fit.
-        UnknownNameError: a name in `keep` or `kernels` that the circuit does not have.
+        StructureError: a port, a kernel, a neuron or a name that does not fit.
+        UnknownNameError: a name in `keep` or `kernels` that does not exist, or a device that is not there.
+        NumericError: a type that holds no real numbers.
+
+    Example:
+        >>> import circuitgraph as cg
+        >>> print(cg.compile(cg.Circuit().add("x", 4).connect("x", "y", cg.Dense(), units=2, weight=0.5)).plan)
+        Plan of one step: inputs x; outputs y
+          1  fire  x.y                      4            Linear()
+          2  push  x->y                     kernel dense     8 slots, 8 synapses, gradient
+          3  fire  y.y                      2            Linear()
     """
+    where = find_device(device)
+    for given in (dtype, activity_dtype):
+        if given is not None and not given.is_floating_point:
+            raise NumericError(f"compile: type for real numbers (got {given}, expected e.g. torch.float32)")
     keep = frozenset(keep)
-    for name in keep:
-        circuit.population(name)
-    for name in kernels or {}:
-        circuit.projection(name)
-    net = Network(circuit, exact=exact, keep=keep, kernels=dict(kernels or {}), activity_dtype=activity_dtype)
-    if dtype is not None:
-        net = net.to(dtype)
-    return net.to(_device(device))
+    net = Network(circuit, exact=exact, keep=keep, kernels=kernels, activity_dtype=activity_dtype)
+    return net.to(device=where, dtype=dtype)
 
 
 class Network(nn.Module):
@@ -78,33 +87,22 @@ class Network(nn.Module):
         activity_dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.exact, self.keep, self.forced, self.activity_dtype = exact, keep, dict(kernels or {}), activity_dtype
-        self.weights, self.memory = nn.ParameterDict(), nn.ModuleDict()
-        self._build(circuit)
+        options = Options(exact, frozenset(keep), dict(kernels or {}))
+        options.check(circuit)
+        self.activity_dtype = activity_dtype
+        self._install(make_parts(circuit, options), options)
+        self.register_load_state_dict_post_hook(_check_loaded)
 
-    def _build(self, circuit: Circuit) -> None:
-        plan = make_plan(circuit)
-        plan = plan if self.exact else fuse(plan, self.keep)
-        self.circuit, self.fingerprint = circuit, circuit.fingerprint
-        self.kernels, self.ends = nn.ModuleDict(), nn.ModuleDict()
-        pushed = {op.projection for op in plan.ops if isinstance(op, Push)}
-        for p in circuit.projections:
-            self.weights[p.name] = nn.Parameter(torch.tensor(p.weight), requires_grad=p.rule is None and not p.fixed)
-            if p.name in pushed:
-                name = "reference" if self.exact else self.forced.get(p.name)
-                self.kernels[p.name] = make_kernel(p.topology, *circuit.shapes(p), name)
-            if p.rule is not None:
-                self.ends[p.name] = Ends(p.topology, *circuit.shapes(p))
-        for pop in circuit.populations:
-            self.memory[pop.name] = _Memory(
-                {k: torch.tensor(pop.memory.get(k, v)) if k in pop.memory else v for k, v in neuron_of(circuit, pop.name).memory(pop.shape).items()}
-            )
-        self._unit = {
-            p.name for p in circuit.projections
-            if p.name in self.kernels and p.fixed and self.kernels[p.name].takes_unit_weights and bool((p.weight == 1).all())
-        }  # fmt: skip
-        self._depth = {p.pre: max(q.delay for q in circuit.projections if q.pre == p.pre) for p in circuit.projections if p.delay}
-        self.plan = dataclasses.replace(plan, kernels={n: k.name for n, k in self.kernels.items()})
+    def _install(self, parts: Parts, options: Options) -> None:
+        """Take over new parts, all at once: what could fail comes first."""
+        ones, depth, fingerprint = parts.ones, parts.depth, parts.circuit.fingerprint
+        self.exact, self.keep, self.forced = options.exact, options.keep, options.kernels
+        self.circuit, self.plan, self.fingerprint = parts.circuit, parts.plan, fingerprint
+        self.weights, self.memory, self.kernels, self.ends = parts.weights, parts.memory, parts.kernels, parts.ends
+        self._ones, self._depth = ones, depth
+
+    def _parts(self) -> Parts:
+        return Parts(self.circuit, self.plan, self.weights, self.memory, self.kernels, self.ends)
 
     @property
     def device(self) -> torch.device:
@@ -114,7 +112,8 @@ class Network(nn.Module):
     def _type(self) -> torch.dtype:
         if self.activity_dtype is not None:
             return self.activity_dtype
-        return next((p.dtype for p in self.parameters()), torch.get_default_dtype())
+        kinds = {p.dtype for p in self.weights.values()}
+        return fold(torch.promote_types, kinds) if kinds else torch.get_default_dtype()
 
     def step(self, x: Input, state: State | None = None) -> State:
         """Advance one time step from external input.  Changes nothing but what it returns.
@@ -124,13 +123,16 @@ class Network(nn.Module):
 
         Raises:
             ShapeError: an input that does not fit.  NumericError: an input with NaN or infinity.
-            StateError: a state of another circuit.
+            StateError: a state of another circuit, or of another batch size.
         """
-        if state is not None:
-            state.require(self.fingerprint)
+        inputs = read_inputs(self.plan, x, self.device, self._type())
+        batch, past = len(next(iter(inputs.values()))), self._past(state)
+        if any(len(ago[0]) != batch for ago in past.values()):
+            got = f"got {len(next(iter(past.values()))[0])} samples, and an input of {batch}"
+            raise StateError(f"state: of another batch ({got}); start with step(x) and no state")
+        if self._depth:  # what is delivered later must not follow a buffer that the caller fills again
+            inputs = {name: value.clone() for name, value in inputs.items()}
         columns: dict[Column, Tensor] = {}
-        inputs = self._inputs(x)
-        batch, past = len(next(iter(inputs.values()))), state.past if state is not None else {}
         for name, value in inputs.items():
             columns[name, neuron_of(self.circuit, name).ports[0]] = value
         for op in self.plan.ops:
@@ -138,7 +140,7 @@ class Network(nn.Module):
                 self._push(op, columns, past)
             else:
                 self._fire(op, columns, batch)
-        now = {n: (columns[n, "y"], *past.get(n, ()))[: self._depth[n] + 1] for n in self._depth}
+        now = {n: (columns[n, "y"], *past.get(n, ()))[: depth + 1] for n, depth in self._depth.items()}
         return State(self.fingerprint, columns, now, 0 if state is None else state.step + 1)
 
     def forward(self, x: Input) -> Tensor | dict[str, Tensor]:
@@ -148,14 +150,15 @@ class Network(nn.Module):
             return state[self.plan.outputs[0]]
         return {name: state[name] for name in self.plan.outputs}
 
-    def run(self, xs: Input | Sequence[Input], state: State | None = None, *, learn: bool = False) -> tuple[Tensor | dict[str, Tensor], State]:
+    def run(
+        self, xs: Input | Sequence[Input], state: State | None = None, *, learn: bool = False
+    ) -> tuple[Tensor | dict[str, Tensor], State]:
         """Step through time and stack the outputs; `learn=True` lets rules act after every step.
 
         Shape: xs (T, B, *shape) -> outputs (T, B, *shape).
         """
-        steps = _over_time(xs)
         outputs: list[dict[str, Tensor]] = []
-        for x in steps:
+        for x in over_time(xs):
             state = self.step(x, state)
             if learn:
                 self.learn(state)
@@ -172,65 +175,65 @@ class Network(nn.Module):
         *,
         only: Iterable[str] | None = None,
         scale: float = 1.0,
-        reduce: Callable[[Tensor], object] | None = None,
+        reduce: Reduce | None = None,
     ) -> None:
         """Change weights by their rules, and memory, from the activity of a step.  The only method that changes them.
 
-        `only` names projections (default: all with a rule), `scale` multiplies every learning rate, and `reduce` adds
-        changes up over processes, in place, before they are normalised (`torch.distributed.all_reduce`).
+        `only` names projections (default: all with a rule, and all memory), `scale` multiplies every learning rate.
+        `reduce` adds up over processes, in place (`torch.distributed.all_reduce`): changes are summed before they are
+        normalised, memory becomes the mean of what the processes found. If anything fails, nothing has changed.
 
         Raises:
             RuleError: in eval mode, or for a projection without a rule.
-            StateError: a state of another circuit.  NumericError: a change with NaN or infinity.
+            StateError: a state of another circuit, or one that lacks what a rule reads.
+            NumericError: a change with NaN or infinity (checked on CPU, where it costs no wait).
         """
         state.require(self.fingerprint)
         if not self.training:
             raise RuleError("learn: the network is in eval mode, which changes nothing; call train() first")
+        if not math.isfinite(scale):
+            raise NumericError(f"learn: scale (got {scale!r}, expected a finite number)")
         changes = []
-        for p in self._learners(only):
-            signals = self._signals(p, state)
+        for p, rule in self._learners(only):
+            signals = _signals(p, rule, state)
             if signals is not None:
-                parts = self.weights[p.name], self.kernels[p.name], self.ends[p.name]
-                changes.append((p, weight_change(p.rule, signals, *parts, reduce=reduce, where=f"projection {p.name!r}")))
-        for p, change in changes:
-            p.rule.apply(self.weights[p.name], change, self.ends[p.name], scale=scale)
-        if only is None:
-            for op in self.plan.ops:
-                if isinstance(op, Fire):
-                    mine = {c: t for (pop, c), t in state.columns.items() if pop == op.population}
-                    op.neuron.learn(mine, self.memory[op.population].values)
+                w, kernel, ends = self.weights[p.name], kernel_of(self.kernels, p.name), ends_of(self.ends, p.name)
+                change = weight_change(rule, signals, w, kernel, ends, reduce=reduce, where=f"projection {p.name!r}")
+                changes.append((rule, w, change, ends))
+        memory = self._new_memory(state, reduce) if only is None else []
+        for rule, w, change, ends in changes:
+            rule.apply(w, change, ends, scale=scale)
+        for kept, new in memory:
+            kept.copy_(new)
 
     def snapshot(self) -> Circuit:
         """Bring weights and memory home: a circuit that compiles to this network."""
         circuit = self.circuit
         projections = [dataclasses.replace(p, weight=_home(self.weights[p.name])) for p in circuit.projections]
         populations = [
-            dataclasses.replace(p, memory={k: _home(v) for k, v in self.memory[p.name].values.items()}) for p in circuit.populations
+            dataclasses.replace(p, memory={k: _home(v) for k, v in memory_of(self.memory, p.name).items()})
+            for p in circuit.populations
         ]
         return Circuit(tuple(populations), tuple(projections))
 
-    @torch.no_grad()
     def edit(self, edit: Edit) -> Remap:
         """Change the structure of the live network; weights and memory of survivors stay on their device.
 
-        States from before are refused afterwards. If the edit fails, nothing has changed.
+        What the edit leaves alone stays the same object: parameters that an optimiser holds, kernels, memory.  The
+        compiler then fuses again, and chooses kernels again where wiring changed (one forced by name stays while it
+        can).  States from before are refused afterwards.  If the edit fails, nothing has changed.
         """
-        circuit, remap = edit.apply(self.circuit)
-        weights, memory = dict(self.weights.items()), {name: dict(m.values) for name, m in self.memory.items()}
-        kinds = self.device, next((p.dtype for p in self.parameters()), None)
-        fresh = Network(circuit, exact=self.exact, keep=self.keep & {p.name for p in circuit.populations},
-                        kernels={k: v for k, v in self.forced.items() if k in {p.name for p in circuit.projections}},
-                        activity_dtype=self.activity_dtype).to(*[k for k in kinds if k is not None]).train(self.training)  # fmt: skip
-        for name, w in fresh.weights.items():
-            if name in weights:
-                _carry_into(w, weights[name], remap.slots.get(name))
-                w.requires_grad_(weights[name].requires_grad)
-        for name, module in fresh.memory.items():
-            for key, value in module.values.items():
-                if key in memory.get(name, {}):
-                    _carry_into(value, memory[name][key], remap.units.get(name))
-        self.__dict__.update(fresh.__dict__)
+        circuit, remap = edit.apply(self.snapshot() if edit.reads_weights else self.circuit)
+        options = Options(self.exact, self.keep, self.forced).fit(circuit)
+        self._install(carry_parts(self._parts(), circuit, remap, options), options)
+        self.train(self.training)
         return remap
+
+    def _past(self, state: State | None) -> Mapping[str, tuple[Tensor, ...]]:
+        if state is None:
+            return {}
+        state.require(self.fingerprint)
+        return state.past
 
     def _push(self, op: Push, columns: dict[Column, Tensor], past: Mapping[str, tuple[Tensor, ...]]) -> None:
         if op.delay:
@@ -240,7 +243,7 @@ class Network(nn.Module):
             x = ago[op.delay - 1]
         else:
             x = columns[op.read]
-        y = self.kernels[op.projection](x, None if op.projection in self._unit else self.weights[op.projection])
+        y = self.kernels[op.projection](x, None if op.projection in self._ones else self.weights[op.projection])
         y = y if op.respond is None else op.respond.respond(y)
         columns[op.write] = columns[op.write] + y if op.write in columns else y
 
@@ -248,94 +251,81 @@ class Network(nn.Module):
         ports = {}
         for pop, port in op.ports:
             if (pop, port) not in columns:
-                columns[pop, port] = torch.zeros(batch, *self.circuit.population(pop).shape, device=self.device, dtype=self._type())
+                shape = self.circuit.population(pop).shape
+                columns[pop, port] = torch.zeros(batch, *shape, device=self.device, dtype=self._type())
             ports[port] = columns[pop, port]
-        z, extra = op.neuron.drive(ports, self.memory[op.population].values, training=self.training)
+        z, extra = op.neuron.drive(ports, memory_of(self.memory, op.population), training=self.training)
         columns[op.write] = op.neuron.respond(z) if op.responds else z
         for name, column in extra.items():
             columns[op.population, name] = column
 
-    def _inputs(self, x: Input) -> dict[str, Tensor]:
-        if isinstance(x, Tensor):
-            if len(self.plan.inputs) != 1:
-                names = ", ".join(self.plan.inputs)
-                raise ShapeError(f"step: {len(self.plan.inputs)} input populations ({names}); pass a mapping from names to tensors")
-            x = {self.plan.inputs[0]: x}
-        if not x:
-            raise ShapeError("step: no input (got an empty mapping, expected at least one population)")
-        out, batch = {}, None
-        for name, value in x.items():
-            shape = self.circuit.population(name).shape
-            if value.ndim != len(shape) + 1 or tuple(value.shape[1:]) != shape or (batch is not None and len(value) != batch):
-                raise ShapeError(f"step: input of {name!r} (got {tuple(value.shape)}, expected (B, {', '.join(map(str, shape))}))")
-            if value.device.type == "cpu" and value.is_floating_point() and not torch.isfinite(value).all():
-                raise NumericError(f"step: input of {name!r} holds NaN or infinity")
-            batch, out[name] = len(value), value.to(self.device, self._type())
-        return out
+    def _learners(self, only: Iterable[str] | None) -> list[tuple[Projection, Rule]]:
+        names = {p.name for p in self.circuit.projections if p.rule is not None} if only is None else set(only)
+        for name in names:
+            if self.circuit.projection(name).rule is None:
+                raise RuleError(f"learn: projection {name!r} has no rule; give it one in connect(rule=...)")
+        return [(p, _rule_of(p)) for p in self.circuit.projections if p.name in names]
 
-    def _learners(self, only: Iterable[str] | None) -> list[Projection]:
-        if only is None:
-            return [p for p in self.circuit.projections if p.rule is not None]
-        chosen = [self.circuit.projection(name) for name in only]
-        for p in chosen:
-            if p.rule is None:
-                raise RuleError(f"learn: projection {p.name!r} has no rule; give it one in connect(rule=...)")
-        return chosen
-
-    def _signals(self, p: Projection, state: State) -> Signals | None:
-        """Find what a projection's synapses saw; None while nothing has arrived through its delay."""
-        columns, past = state.columns, state.past.get(p.pre, ())
-        if len(past) <= p.delay and p.delay:
-            return None
-        x = past[p.delay] if p.delay else columns[p.pre, "y"]
-        return Signals(x, columns.get((p.post, p.port)), columns.get((p.post, "y")))
+    def _new_memory(self, state: State, reduce: Reduce | None) -> list[tuple[Tensor, Tensor]]:
+        """Work out what memory becomes, without changing it: pairs of buffers and new values."""
+        pairs, processes = [], torch.ones((), device=self.device)
+        if reduce is not None:
+            reduce(processes)
+        for op in fires(self.plan):
+            kept = memory_of(self.memory, op.population)
+            if not kept:
+                continue
+            new = {k: v.clone() for k, v in kept.items()}
+            op.neuron.learn({c: t for (pop, c), t in state.columns.items() if pop == op.population}, new)
+            for key, old in kept.items():
+                value = new[key] if reduce is None else _mean(old, new[key], reduce, processes)
+                if value.device.type == "cpu" and not torch.isfinite(value).all():
+                    raise NumericError(
+                        f"population {op.population!r}: memory {key!r} would hold NaN or infinity; check inputs"
+                    )
+                pairs.append((old, value))
+        return pairs
 
     def extra_repr(self) -> str:
         return self.circuit.summary()
 
 
-class _Memory(nn.Module):
-    """Buffers of one population, by name."""
+def _signals(p: Projection, rule: Rule, state: State) -> Signals | None:
+    """Find what a projection's synapses saw; None while nothing has arrived through its delay."""
+    past = state.past.get(p.pre, ())
+    if p.delay and len(past) <= p.delay:
+        return None
+    x = past[p.delay] if p.delay else state.columns.get((p.pre, "y"))
+    u, y = state.columns.get((p.post, p.port)), state.columns.get((p.post, "y"))
+    missing = [c for c, column in (("x", x), ("u", u), ("y", y)) if column is None and c in ("x", *rule.reads)]
+    if x is None or missing:
+        got = f"got no {' and no '.join(missing)}, which {rule!r} reads"
+        raise StateError(f"projection {p.name!r}: the state lacks columns ({got}); learn from a state of this network")
+    return Signals(x, u, y)
 
-    def __init__(self, values: Mapping[str, Tensor]) -> None:
-        super().__init__()
-        for name, value in values.items():
-            self.register_buffer(name, value)
 
-    @property
-    def values(self) -> dict[str, Tensor]:
-        return dict(self.named_buffers())
+def _rule_of(p: Projection) -> Rule:
+    if not isinstance(p.rule, Rule):
+        raise RuleError(f"projection {p.name!r}: not a rule (got {p.rule!r}, expected e.g. cg.Oja(0.01))")
+    return p.rule
 
 
-def _carry_into(new: Tensor, old: Tensor, index: np.ndarray | None) -> None:
-    if index is None:
-        new.copy_(old)
-        return
-    at = torch.tensor(index, device=old.device)
-    alive = at >= 0
-    new[alive] = old[at[alive]].to(new.dtype)
+def _mean(old: Tensor, new: Tensor, reduce: Reduce, processes: Tensor) -> Tensor:
+    change = new - old
+    reduce(change)
+    return old + change / processes
+
+
+def _check_loaded(net: nn.Module, keys: object) -> None:
+    """Refuse loaded weights that contradict the plan, which takes some fixed weights to be one and never reads them."""
+    assert isinstance(net, Network)
+    for name in net._ones:
+        if not bool((net.weights[name] == 1).all()):
+            mend = "compile a circuit that has these weights"
+            raise StructureError(f"load_state_dict: fixed weights of {name!r} are one in this circuit's plan; {mend}")
 
 
 def _home(t: Tensor) -> np.ndarray:
     t = t.detach().cpu()
-    return np.array((t if t.dtype in (torch.float32, torch.float64) or not t.is_floating_point() else t.float()).numpy())
-
-
-def _over_time(xs: Input | Sequence[Input]) -> Iterable[Input]:
-    if isinstance(xs, Mapping):
-        length = {len(v) for v in xs.values()}
-        if len(length) != 1:
-            raise ShapeError(f"run: inputs of different length (got {sorted(length)}, expected one number of steps)")
-        return [{name: v[t] for name, v in xs.items()} for t in range(length.pop())]
-    return xs
-
-
-def _device(device: torch.device | str) -> torch.device:
-    try:
-        out = torch.device(device)
-    except RuntimeError as error:
-        raise UnknownNameError(f"device {device!r}: unknown (expected e.g. 'cpu', 'cuda', 'cuda:0')") from error
-    if out.type == "cuda" and not torch.cuda.is_available():
-        raise UnknownNameError(f"device {device!r}: torch sees no CUDA device here; use device='cpu'")
-    return out
-
+    narrow = t.is_floating_point() and t.dtype not in (torch.float32, torch.float64)
+    return np.array((t.float() if narrow else t).numpy())

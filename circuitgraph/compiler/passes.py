@@ -6,7 +6,7 @@ from circuitgraph.compiler.plan import Column, Fire, Plan, Push
 from circuitgraph.ir import Circuit, Projection
 from circuitgraph.neurons import Divide, Exponential, Linear, Neuron, Softmax
 from circuitgraph.rules import Rule
-from circuitgraph.topologies import Gather, OneToOne, Spread
+from circuitgraph.topologies import Gather, OneToOne, Pool, Spread
 
 
 def fuse(plan: Plan, keep: frozenset[str] = frozenset()) -> Plan:
@@ -26,10 +26,9 @@ def fuse_softmax(plan: Plan, keep: frozenset[str]) -> Plan:
         motif = _softmax_motif(plan.circuit, divide.population)
         if motif is None:
             continue
-        drive, interneuron, gain = motif
+        drive, interneuron, gain, inner = motif
         gone = {(drive, "y"), (interneuron, "y")}
-        inner = {p.name for p in plan.circuit.projections if p.pre in (drive, interneuron)}
-        if keep & {drive, interneuron} or _readers(plan, gone) - inner or _learns_from(plan.circuit, gone):
+        if keep & {drive, interneuron} or _readers(plan, gone) != inner or _learns_from(plan.circuit, gone):
             continue
         ops = []
         for op in plan.ops:
@@ -52,8 +51,6 @@ def fuse_pool(plan: Plan, keep: frozenset[str]) -> Plan:
             continue
         if _learns_from(plan.circuit, read) or not all(_is_max(plan.circuit.projection(p.projection)) for p in pools):
             continue
-        if any(p.delay for p in pools):
-            continue
         drive: Column = (fire.population, "z")
         swap = {fire: dataclasses.replace(fire, write=drive, responds=False)} | {
             p: dataclasses.replace(p, read=drive, respond=fire.neuron) for p in pools
@@ -63,7 +60,8 @@ def fuse_pool(plan: Plan, keep: frozenset[str]) -> Plan:
     return plan
 
 
-def _softmax_motif(circuit: Circuit, divide: str) -> tuple[str, str, float] | None:
+def _softmax_motif(circuit: Circuit, divide: str) -> tuple[str, str, float, set[str]] | None:
+    """Find drive, interneuron, gain and the three projections of a divisive motif that ends in `divide`."""
     into = [p for p in circuit.projections if p.post == divide]
     numerator = [p for p in into if p.port == "in"]
     shunt = [p for p in into if p.port == "shunt"]
@@ -77,7 +75,7 @@ def _softmax_motif(circuit: Circuit, divide: str) -> tuple[str, str, float] | No
         return None
     if len(gather) != 1 or gather[0].pre != drive or not _is_one(gather[0], Gather):
         return None
-    return drive, interneuron, neuron.gain
+    return drive, interneuron, neuron.gain, {numerator[0].name, shunt[0].name, gather[0].name}
 
 
 def _is_one(p: Projection, topology: type) -> bool:
@@ -85,7 +83,8 @@ def _is_one(p: Projection, topology: type) -> bool:
 
 
 def _is_max(p: Projection) -> bool:
-    return p.topology.reduce == "max" and p.fixed and p.delay == 0 and bool((p.weight == 1).all())
+    # Pool, and not one with slots removed: a unit that hears nothing is silent, which respond(0) need not be.
+    return isinstance(p.topology, Pool) and p.topology.reduce == "max" and _is_one(p, Pool)
 
 
 def _readers(plan: Plan, columns: set[Column]) -> set[str]:

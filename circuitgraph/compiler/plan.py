@@ -53,7 +53,14 @@ Op = Push | Fire
 
 @dataclass(frozen=True)
 class Plan:
-    """The operations of one time step and what fusions changed.  Printable."""
+    """The operations of one time step and what fusions changed.  Printable.
+
+    Example:
+        >>> import circuitgraph as cg
+        >>> print(make_plan(cg.Circuit().add("x", 2, cg.ReLU())))
+        Plan of one step: inputs x; outputs x
+          1  fire  x.y                      2            ReLU()
+    """
 
     circuit: Circuit
     ops: tuple[Op, ...]
@@ -62,13 +69,24 @@ class Plan:
     kernels: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def hears(self, population: str) -> bool:
+        """Tell whether external input to a population reaches anything: a fusion may have removed its port."""
+        port = population, neuron_of(self.circuit, population).ports[0]
+        return any(port in op.ports for op in self.ops if isinstance(op, Fire))
+
     def check(self) -> None:
-        """Raise StructureError unless every column is written before it is read, and outputs exist."""
+        """Raise StructureError unless every column is written before it is read, and outputs exist.
+
+        A port that nothing writes holds external input, or zeros.
+        """
         written: set[Column] = set()
+        open_ports = {
+            (p.name, port) for p in self.circuit.populations for port in neuron_of(self.circuit, p.name).ports
+        }
+        open_ports -= {op.writes for op in self.ops}
         for op in self.ops:
-            ports = {(op.population, p) for p in op.neuron.ports} if isinstance(op, Fire) else set()
             for column in op.reads:
-                if column not in written and column not in ports:
+                if column not in written | open_ports:
                     raise StructureError(f"plan: {column} is read before it is written, by {op}")
             written.add(op.writes)
         for name in self.outputs:
@@ -100,6 +118,7 @@ def make_plan(circuit: Circuit) -> Plan:
 
     Raises:
         StructureError: if a projection lands on a port that the neuron does not have, or there is nothing to run.
+        ShapeError: if a neuron does not fit its population.
     """
     if not circuit.populations:
         raise StructureError("compile: the circuit is empty; add a population first")
@@ -109,6 +128,7 @@ def make_plan(circuit: Circuit) -> Plan:
     ops: list[Op] = []
     for name in order:
         neuron = neuron_of(circuit, name)
+        neuron.check(circuit.population(name).shape)
         for p in circuit.projections:
             if p.post == name:
                 _check_port(neuron, p.name, p.port)
@@ -125,7 +145,11 @@ def make_plan(circuit: Circuit) -> Plan:
 
 
 def neuron_of(circuit: Circuit, population: str) -> Neuron:
-    """Give a population's neuron; without one it is linear."""
+    """Give a population's neuron; without one it is linear.
+
+    Raises:
+        StructureError: if what the circuit holds there is not a neuron.
+    """
     neuron = circuit.population(population).neuron
     if neuron is None:
         return Linear()
@@ -136,4 +160,5 @@ def neuron_of(circuit: Circuit, population: str) -> Neuron:
 
 def _check_port(neuron: Neuron, projection: str, port: str) -> None:
     if port not in neuron.ports:
-        raise StructureError(f"projection {projection!r}: {neuron!r} has no port {port!r} (expected one of {', '.join(neuron.ports)})")
+        expected = f"expected one of {', '.join(neuron.ports)}"
+        raise StructureError(f"projection {projection!r}: {neuron!r} has no port {port!r} ({expected})")

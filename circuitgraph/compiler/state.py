@@ -50,7 +50,9 @@ class State:
         """Raise StateError unless this state belongs to the circuit with that fingerprint."""
         if self.fingerprint != fingerprint:
             known = f"state of circuit {self.fingerprint}, expected {fingerprint}"
-            raise StateError(f"state: belongs to another circuit (got {known}); after an edit, start with step(x) and no state")
+            raise StateError(
+                f"state: belongs to another circuit (got {known}); after an edit, start with step(x) and no state"
+            )
 
 
 def _list(columns: Mapping[tuple[str, str], Tensor]) -> str:

@@ -10,6 +10,8 @@ class Edit(Value, ABC):
     """Change the structure of a circuit.  Survivors keep their weights bit for bit, their order and their id."""
 
     kind: ClassVar[str] = "edit"
+    reads_weights: ClassVar[bool] = True
+    """False where `apply` looks at structure alone: a live network then need not bring its weights home first."""
 
     @abstractmethod
     def apply(self, circuit: Circuit) -> tuple[Circuit, Remap]:

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
 from circuitgraph.errors import ShapeError
+from circuitgraph.ir.value import index_array, rebuild
+
+Indices = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,28 +18,47 @@ class Remap:
 
     `units[name]` (U_new,) for each population and `slots[name]` (K_new,) for each projection that changed;
     a name that is absent kept all of its indices.  `removed` names populations and projections that are gone.
+
+    Raises:
+        ShapeError: if a table is not a flat list of integers of at least -1.
+
+    Example:
+        >>> prune = Remap(slots={"x->y": [0, 2, 3]})
+        >>> grow = Remap(slots={"x->y": [0, 1, 2, -1]})
+        >>> prune.then(grow).slots["x->y"].tolist()
+        [0, 2, 3, -1]
     """
 
-    units: Mapping[str, np.ndarray] = field(default_factory=dict)
-    slots: Mapping[str, np.ndarray] = field(default_factory=dict)
+    units: Indices = field(default_factory=dict)
+    slots: Indices = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for what in ("units", "slots"):
+            tables = {k: _table(index, f"remap: {what} of {k!r}") for k, index in getattr(self, what).items()}
+            object.__setattr__(self, what, MappingProxyType(tables))
+        object.__setattr__(self, "removed", frozenset(self.removed))
 
     @property
     def is_identity(self) -> bool:
-        """Tell whether every index is where it was."""
-        tables = [*self.units.values(), *self.slots.values()]
-        return not self.removed and all(np.array_equal(t, np.arange(len(t))) for t in tables)
+        """Tell whether every index is where it was, which is when no name is listed.
+
+        A table that counts 0, 1, 2 may still have lost its last rows, so a listed table is a change.
+        """
+        return not (self.units or self.slots or self.removed)
 
     def then(self, later: "Remap") -> "Remap":
-        """Compose: first this remap, then `later`.
+        """Compose: first this remap, then `later`.  Carrying by the result is carrying twice.
+
+        A name that is removed and then listed again is a new one: its table is -1 throughout.
 
         Raises:
             ShapeError: if `later` starts from other sizes than this one ends with.
         """
         return Remap(
-            _compose("units", self.units, later.units, later.removed),
-            _compose("slots", self.slots, later.slots, later.removed),
-            self.removed | later.removed,
+            _compose("units", self.units, later.units, self.removed, later.removed),
+            _compose("slots", self.slots, later.slots, self.removed, later.removed),
+            (self.removed - later.units.keys() - later.slots.keys()) | later.removed,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -46,25 +69,51 @@ class Remap:
             for a, b in ((self.units, other.units), (self.slots, other.slots))
         )
 
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        fields = {"units": dict(self.units), "slots": dict(self.slots), "removed": self.removed}
+        return rebuild, (type(self), fields)
+
 
 def carry(index: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Carry one array along its first axis: survivors from `old`, the rest (index -1) from `new`.
 
-    Shape: index (N_new,), old (N_old, ...), new (N_new, ...) -> (N_new, ...).
+    Shape: index (N_new,), old (N_old, ...), new (N_new, ...) -> (N_new, ...), of the type of `new`.
+
+    Raises:
+        ShapeError: if the sizes do not fit, or an index is below -1.
+
+    Example:
+        >>> carry(np.array([2, -1]), np.array([10, 11, 12]), np.array([0, 7])).tolist()
+        [12, 7]
     """
-    if len(index) != len(new) or (len(index) and index.max() >= len(old)):
-        raise ShapeError(f"carry: sizes do not fit (got index {len(index)}, old {len(old)}, new {len(new)})")
+    if len(index) != len(new) or old.shape[1:] != new.shape[1:]:
+        raise ShapeError(f"carry: sizes do not fit (got index {len(index)}, old {old.shape}, new {new.shape})")
+    if len(index) and (index.min() < -1 or index.max() >= len(old)):
+        bad = index.min() if index.min() < -1 else index.max()
+        raise ShapeError(f"carry: index out of range (got {int(bad)}, expected -1 to {len(old) - 1})")
     out = np.array(new)
-    out[index >= 0] = old[index[index >= 0]]
+    alive = index >= 0
+    out[alive] = old[index[alive]]
     return out
 
 
-def _compose(what: str, first: Mapping, later: Mapping, removed: frozenset[str]) -> dict[str, np.ndarray]:
+def _table(index: np.ndarray, where: str) -> np.ndarray:
+    out = index_array(index, where)
+    if len(out) and out.min() < -1:
+        raise ShapeError(f"{where}: index out of range (got {int(out.min())}, expected -1 or more)")
+    return out
+
+
+def _compose(
+    what: str, first: Indices, later: Indices, gone: frozenset[str], removed: frozenset[str]
+) -> dict[str, np.ndarray]:
     out = {k: v for k, v in first.items() if k not in removed}
     for name, index in later.items():
-        if name in out:
-            if len(index) and index.max() >= len(out[name]):
-                raise ShapeError(f"remap: {what} of {name!r} do not chain (got index {index.max()}, expected below {len(out[name])})")
-            index = np.where(index >= 0, out[name][index], -1) if len(out[name]) else index
-        out[name] = index
+        known = 0 if name in (gone - first.keys()) | removed else len(first[name]) if name in first else None
+        if known is not None and len(index) and index.max() >= known:
+            got = f"got index {int(index.max())}, expected below {known}"
+            raise ShapeError(f"remap: {what} of {name!r} do not chain ({got}); compose edits in the order applied")
+        out[name] = np.where(index >= 0, first[name][index], -1) if known and name in first else index
     return out

@@ -17,9 +17,16 @@ class Topology(Value, ABC):
     T(x, w, g) = sum over synapses e of  coef[e] * w[slot[e]] * x[pre[e]] * g[post[e]]
 
     A topology is pure: the same shapes give the same tables.  The direction is pre to post.
+
+    Example:
+        >>> from circuitgraph.topologies import Conv
+        >>> law, pre, post = Conv(3, padding=1), (3, 32, 32), (96, 32, 32)
+        >>> law.n_slots(pre, post), law.n_synapses(pre, post)
+        (2592, 2544768)
     """
 
     kind: ClassVar[str] = "topology"
+
     @property
     def reduce(self) -> Literal["sum", "max"]:
         """Say what a postsynaptic neuron does with its synapses; "max" hears only the strongest presynaptic one."""
@@ -32,7 +39,10 @@ class Topology(Value, ABC):
 
     @abstractmethod
     def slots(self, pre: Shape, post: Shape) -> Slots:
-        """List the independent weights, cheaply: never by enumerating synapses of a shared weight."""
+        """List the independent weights, cheaply: never by enumerating synapses of a shared weight.
+
+        `pre` and `post` are shapes that passed `check`, here and below.
+        """
 
     @abstractmethod
     def synapses(self, pre: Shape, post: Shape) -> Synapses:
@@ -40,7 +50,11 @@ class Topology(Value, ABC):
 
     @abstractmethod
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
-        """Infer the shape of the postsynaptic population; `units` where the law leaves it open."""
+        """Infer the shape of the postsynaptic population; `units` where the law leaves it open.
+
+        Raises:
+            ShapeError: if no postsynaptic shape fits, or `units` is needed and not given.
+        """
 
     @classmethod
     @abstractmethod
@@ -61,9 +75,20 @@ class Topology(Value, ABC):
         """Count edges between neurons without listing them."""
         return int(self.slots(pre, post).count.sum())
 
+    def row_length(self, pre: Shape, post: Shape) -> int | None:
+        """Give the number of slots of every postsynaptic end, if the slots are laid out end after end; else None.
+
+        Kernels then see the flat weights as a matrix (ends, row_length) and need no slot table.
+        """
+        return None
+
     def fan_in(self, pre: Shape, post: Shape) -> float:
         """Give the mean number of synapses onto one postsynaptic neuron."""
         return self.n_synapses(pre, post) / n_neurons(post)
+
+    def _count(self, pre: Shape, post: Shape, slots: np.ndarray) -> int:
+        # How many synapses share these slots; a hook, so that a pruned convolution is counted without its table.
+        return int(self.slots(pre, post).count[slots].sum())
 
 
 def need_units(topology: Topology, units: int | None) -> int:
@@ -77,8 +102,3 @@ def same_sites(topology: Topology, pre: Shape, post: Shape) -> None:
     """Raise ShapeError unless both populations have the same sites."""
     if pre[1:] != post[1:]:
         raise ShapeError(f"{topology!r}: sites differ (got pre {pre[1:]} and post {post[1:]}, expected the same)")
-
-
-def site_edges(shape: Shape) -> np.ndarray:
-    """Give the site indices of a population."""
-    return np.arange(n_neurons(shape) // shape[0], dtype=np.int64)

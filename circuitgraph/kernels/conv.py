@@ -28,7 +28,8 @@ class ConvKernel(Kernel):
         super().__init__(topology, pre, post)
         self.rank = len(pre) - 1
         window = self.topology.window(self.rank)
-        self.kernel, self.stride, self.padding, self.dilation = (list(window[k]) for k in ("kernel", "stride", "padding", "dilation"))
+        self.kernel, self.stride = list(window["kernel"]), list(window["stride"])
+        self.padding, self.dilation = list(window["padding"]), list(window["dilation"])
         self.mode = "constant" if self.topology.mode == "zeros" else self.topology.mode
         self.format = {2: torch.channels_last, 3: torch.channels_last_3d}.get(self.rank, torch.contiguous_format)
         self.fan_in = topology.n_slots(pre, post) // post[0]
@@ -48,9 +49,9 @@ class ConvKernel(Kernel):
         padded, like = self._pad(x), self._filters(None, x)
         if g.device.type == "cpu" and self.topology.groups == 1 and not torch.is_grad_enabled() and len(g):
             rows = g.movedim(1, -1).reshape(-1, self.post[0])
-            if rows.dtype != torch.float64 and self.fan_in >= IM2COL_FAN_IN // 8:
-                if torch.count_nonzero(rows) < EVENT_DENSITY * rows.numel():
-                    return _pair_events(self._unfold(padded), rows)
+            large = rows.dtype != torch.float64 and self.fan_in >= IM2COL_FAN_IN // 8
+            if large and torch.count_nonzero(rows) < EVENT_DENSITY * rows.numel():
+                return _pair_events(self._unfold(padded), rows)
             if self.fan_in >= IM2COL_FAN_IN:
                 return (rows.t() @ self._unfold(padded)).flatten().to(wide(x.dtype))
         filters = self._backward(g, padded, like, to_input=False)
@@ -93,22 +94,27 @@ class ConvKernel(Kernel):
             if self.mode == "constant":
                 padded = core
                 continue
-            core = core.clone()
-            first, last = (1, n - 1 - p) if self.mode == "reflect" else (n - p, 0)
-            turn = (lambda t, a=axis: t.flip(a)) if self.mode == "reflect" else (lambda t: t)
-            core.narrow(axis, first, p).add_(turn(low))
-            core.narrow(axis, last, p).add_(turn(high))
-            padded = core
+            padded = core.clone()
+            if self.mode == "reflect":
+                first, last, low, high = 1, n - 1 - p, low.flip(axis), high.flip(axis)
+            else:
+                first, last = n - p, 0
+            padded.narrow(axis, first, p).add_(low)
+            padded.narrow(axis, last, p).add_(high)
         return padded
 
     def _unfold(self, padded: Tensor) -> Tensor:
-        """List the window of every postsynaptic site as a row.  Shape: (B, I, *padded) -> (B * sites, prod(kernel) * I)."""
+        """List the window of every postsynaptic site as a row.
+
+        Shape: (B, I, *padded) -> (B * sites, prod(kernel) * I).
+        """
         x = padded.movedim(1, -1)
         step = x.stride()
         size = (len(x), *self.post[1:], *self.kernel, self.pre[0])
         slide = [s * n for s, n in zip(step[1:-1], self.stride, strict=True)]
         taps = [s * n for s, n in zip(step[1:-1], self.dilation, strict=True)]
-        return x.as_strided(size, (step[0], *slide, *taps, step[-1])).reshape(len(x) * math.prod(self.post[1:]), self.fan_in)
+        windows = x.as_strided(size, (step[0], *slide, *taps, step[-1]))
+        return windows.reshape(len(x) * math.prod(self.post[1:]), self.fan_in)
 
 
 def _pair_events(windows: Tensor, rows: Tensor) -> Tensor:
@@ -120,7 +126,8 @@ def _pair_events(windows: Tensor, rows: Tensor) -> Tensor:
     active = by_unit.nonzero()
     starts = torch.zeros(len(by_unit) + 1, dtype=torch.int64)
     torch.cumsum(torch.bincount(active[:, 0], minlength=len(by_unit)), 0, out=starts[1:])
+    strength = by_unit[active[:, 0], active[:, 1]]
     met = F.embedding_bag(
-        active[:, 1], windows, starts, mode="sum", per_sample_weights=by_unit[active[:, 0], active[:, 1]], include_last_offset=True
+        active[:, 1], windows, starts, mode="sum", per_sample_weights=strength, include_last_offset=True
     )
     return met.flatten().to(wide(rows.dtype))

@@ -10,24 +10,30 @@ class Ends(nn.Module):
     """Sum over, and broadcast to, the slots of each postsynaptic end (a unit, a site or a neuron).
 
     M ends, K slots.  Where slots are laid out end after end, everything is a view of (M, K / M); else an index.
+
+    Example:
+        >>> import torch
+        >>> from circuitgraph.topologies import Dense
+        >>> Ends(Dense(), (2,), (2,)).norm(torch.tensor([3.0, 4.0, 0.0, 0.0])).tolist()
+        [5.0, 0.0]
     """
+
+    at: Tensor | None
 
     def __init__(self, topology: Topology, pre: Shape, post: Shape) -> None:
         super().__init__()
         self.post_shape = post
         row = topology.row_length(pre, post)
-        at, self.end, self.size = None, "unit", 0
         if row is None:
             slots = topology.slots(pre, post)
-            at, self.end = torch.tensor(slots.post), slots.post_end
-            self.size = n_ends(post, slots.post_end)
+            self.end, self.size = slots.post_end, n_ends(post, slots.post_end)
         else:
             self.size = topology.n_slots(pre, post) // row
             self.end = "unit" if self.size == post[0] else "neuron"
-        self.register_buffer("at", at, persistent=False)
+        self.register_buffer("at", torch.tensor(slots.post) if row is None else None, persistent=False)
 
     def total(self, g: Tensor) -> Tensor:
-        """Sum activity over the batch and over the neurons of each end.  Shape: (B, *post) -> (M,), float32 or wider."""
+        """Sum activity over the batch and the neurons of each end.  Shape: (B, *post) -> (M,), float32 or wider."""
         kind = torch.float64 if g.dtype == torch.float64 else torch.float32
         if self.end == "unit":
             return g.sum([d for d in range(g.ndim) if d != 1], dtype=kind)
@@ -49,5 +55,5 @@ class Ends(nn.Module):
     def peak(self, w: Tensor) -> Tensor:
         """Give the largest absolute value among each end's weights, 0 for none.  Shape: (K,) -> (M,)."""
         if self.at is None:
-            return torch.linalg.vector_norm(w.view(self.size, -1), torch.inf, dim=1)
+            return w.view(self.size, -1).abs().amax(1)
         return w.new_zeros(self.size).scatter_reduce(0, self.at, w.abs(), "amax")

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from circuitgraph.errors import NumericError
 from circuitgraph.ir import Shape, Topology
 
 
@@ -65,9 +66,18 @@ class Kernel(nn.Module, ABC):
         """
 
     def forward(self, x: Tensor, w: Tensor | None) -> Tensor:
-        """Push with gradients to x and w."""
+        """Push with gradients to x and w.
+
+        Raises:
+            NumericError: for activity of an integer type, which weights would have to be rounded to.
+        """
+        if not x.is_floating_point():
+            raise NumericError(
+                f"{type(self).__name__}: activity (got {x.dtype}, expected real numbers); call x.float()"
+            )
         if torch.is_grad_enabled() and (x.requires_grad or (w is not None and w.requires_grad)):
-            return _Push.apply(self, x, w)
+            pushed: Tensor = _Push.apply(self, x, w)
+            return pushed
         return self.push(x, w)
 
     def extra_repr(self) -> str:

@@ -26,8 +26,8 @@ class PoolKernel(Kernel):
 
     def pull(self, g: Tensor, w: Tensor | None, x: Tensor | None = None) -> Tensor:
         at = g.new_zeros(len(g), *self.pre) if x is None else x
-        _, routes = torch.func.vjp(self._pool, at.to(g.dtype))
-        return routes(self._weigh(g, w))[0]
+        routed: Tensor = torch.func.vjp(self._pool, at.to(g.dtype))[1](self._weigh(g, w))[0]
+        return routed
 
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
         met = self._pool(x).to(wide(x.dtype)) * g.to(wide(x.dtype))

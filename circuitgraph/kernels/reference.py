@@ -13,6 +13,10 @@ class Reference(Kernel):
     """Compute by enumerating synapses; slow, correct, and right for every topology."""
 
     takes_unit_weights = True
+    at_pre: Tensor
+    at_post: Tensor
+    at_slot: Tensor
+    coef: Tensor
 
     def __init__(self, topology: Topology, pre: Shape, post: Shape) -> None:
         super().__init__(topology, pre, post)
@@ -31,26 +35,28 @@ class Reference(Kernel):
         return 300.0 * (topology.n_synapses(pre, post) + 1)
 
     def push(self, x: Tensor, w: Tensor | None) -> Tensor:
-        x = x.flatten(1)
-        carried = x[:, self.at_pre] * self._factor(x, w)
+        carried = x.flatten(1)[:, self.at_pre] * self._factor(w, x, wide(x.dtype))
         out = carried.new_zeros(len(x), n_neurons(self.post)).index_add(1, self.at_post, carried)
         return out.view(-1, *self.post).to(x.dtype)
 
     def pull(self, g: Tensor, w: Tensor | None, x: Tensor | None = None) -> Tensor:
-        g = g.flatten(1)
-        carried = g[:, self.at_post] * self._factor(x, w, g.dtype)
+        carried = g.flatten(1)[:, self.at_post] * self._factor(w, x, wide(g.dtype))
         out = carried.new_zeros(len(g), n_neurons(self.pre)).index_add(1, self.at_pre, carried)
         return out.view(-1, *self.pre).to(g.dtype)
 
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
-        x, g = x.flatten(1).to(wide(x.dtype)), g.flatten(1).to(wide(x.dtype))
-        met = (x[:, self.at_pre] * g[:, self.at_post] * self._factor(x, None)).sum(0)
+        kind = wide(x.dtype)
+        rows, errors = x.flatten(1).to(kind), g.flatten(1).to(kind)
+        met = (rows[:, self.at_pre] * errors[:, self.at_post] * self._factor(None, x, kind)).sum(0)
         return met.new_zeros(self.n_slots).index_add(0, self.at_slot, met)
 
-    def _factor(self, x: Tensor | None, w: Tensor | None, dtype: torch.dtype | None = None) -> Tensor:
-        kind = wide(dtype or (x.dtype if x is not None else torch.float64))
+    def _factor(self, w: Tensor | None, x: Tensor | None, kind: torch.dtype) -> Tensor:
+        """Give what each synapse multiplies by.  Shape: (E,), or (B, E) where the topology reduces by "max"."""
         factor = self.coef.to(kind) if w is None else self.coef.to(kind) * w.to(kind)[self.at_slot]
-        return factor * self._heard(x.flatten(1)).to(kind) if self.topology.reduce == "max" and x is not None else factor
+        if self.topology.reduce == "sum":
+            return factor
+        assert x is not None
+        return factor * self._heard(x.flatten(1)).to(kind)
 
     def _heard(self, x: Tensor) -> Tensor:
         """Mark, per sample, the one synapse that each postsynaptic neuron hears.  Shape: (B, pre) -> (B, E)."""

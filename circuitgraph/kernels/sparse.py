@@ -12,11 +12,15 @@ from circuitgraph.registry import kernels
 from circuitgraph.topologies import Conv, GraphConv, GraphEdges, Pruned
 
 CHUNK = 1 << 22
-"""Products formed at a time while pairing (16 MB in float32), so that memory does not grow with synapses times batch."""
+"""Products formed at a time while pairing, 16 MB in float32: memory does not grow with synapses times batch."""
 
 
 class Rows(torch.nn.Module):
     """Edges in compressed rows, for sums over them in both directions.  Shape: pre, post (E,), neuron indices."""
+
+    post_order: Tensor
+    post_other: Tensor
+    post_own: Tensor
 
     def __init__(self, pre: np.ndarray, post: np.ndarray, n_pre: int, n_post: int) -> None:
         super().__init__()
@@ -26,7 +30,8 @@ class Rows(torch.nn.Module):
             order = np.lexsort((minor, major))
             starts = np.zeros(size + 1, dtype=narrow)
             np.cumsum(np.bincount(major, minlength=size), out=starts[1:])
-            for suffix, array in (("order", order), ("starts", starts), ("other", minor[order].astype(narrow)), ("own", major[order])):
+            columns = {"order": order, "starts": starts, "other": minor[order].astype(narrow), "own": major[order]}
+            for suffix, array in columns.items():
                 self.register_buffer(f"{name}_{suffix}", torch.tensor(array), persistent=False)
 
     def sum(self, x: Tensor, factor: Tensor, *, onto: str) -> Tensor:
@@ -36,7 +41,9 @@ class Rows(torch.nn.Module):
         if not len(order) or not x.shape[1]:
             return x.new_zeros(size, x.shape[1])
         weights = factor[order].to(x.dtype)
-        return F.embedding_bag(other, x.contiguous(), starts, mode="sum", per_sample_weights=weights, include_last_offset=True)
+        return F.embedding_bag(
+            other, x.contiguous(), starts, mode="sum", per_sample_weights=weights, include_last_offset=True
+        )
 
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
         """Multiply the two ends of every edge and sum over the batch.  Shape: x (N, B), g (M, B) -> (E,)."""
@@ -58,6 +65,8 @@ class SparseKernel(Kernel):
     `embedding_bag` is then the fastest product with a sparse matrix that needs no compiler (kernels.md, section 0).
     """
 
+    coef: Tensor | None
+
     def __init__(self, topology: Topology, pre: Shape, post: Shape) -> None:
         super().__init__(topology, pre, post)
         table = topology.synapses(pre, post)
@@ -68,8 +77,9 @@ class SparseKernel(Kernel):
 
     @classmethod
     def supports(cls, topology: Topology, pre: Shape, post: Shape) -> bool:
-        regular = isinstance(topology, Conv | GraphConv | GraphEdges)
-        return topology.reduce == "sum" and not regular and topology.n_slots(pre, post) == topology.n_synapses(pre, post)
+        if topology.reduce != "sum" or isinstance(topology, Conv | GraphConv | GraphEdges):
+            return False
+        return topology.n_slots(pre, post) == topology.n_synapses(pre, post)
 
     @classmethod
     def cost(cls, topology: Topology, pre: Shape, post: Shape) -> float:
@@ -93,6 +103,8 @@ class SparseKernel(Kernel):
 @kernels.register("graph")
 class GraphKernel(Kernel):
     """Sum over a graph's edges for all features at once; features and batch share the vector lanes."""
+
+    coef: Tensor
 
     def __init__(self, topology: Topology, pre: Shape, post: Shape) -> None:
         super().__init__(topology, pre, post)
@@ -139,6 +151,7 @@ class ScatterKernel(Kernel):
     """Run a pruned topology on the kernel of the whole one, through a private dense buffer."""
 
     topology: Pruned
+    keep: Tensor
 
     def __init__(self, topology: Topology, pre: Shape, post: Shape) -> None:
         super().__init__(topology, pre, post)
@@ -173,5 +186,3 @@ class ScatterKernel(Kernel):
 def _node_major(x: Tensor) -> Tensor:
     """Turn (B, units, nodes) into (nodes, B * units)."""
     return x.permute(2, 0, 1).reshape(x.shape[2], -1)
-
-

@@ -4,4 +4,7 @@ from circuitgraph.neurons.competitive import BatchNorm, KWinners, Softmax, Trian
 from circuitgraph.neurons.neuron import Neuron
 from circuitgraph.neurons.pointwise import Divide, Exponential, Linear, ReLU
 
-__all__ = ["BatchNorm", "Divide", "Exponential", "KWinners", "Linear", "Neuron", "ReLU", "Softmax", "Triangle", "softmax_units"]
+__all__ = [
+    "BatchNorm", "Divide", "Exponential", "KWinners", "Linear", "Neuron", "ReLU", "Softmax", "Triangle",
+    "softmax_units",
+]  # fmt: skip

@@ -5,8 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from circuitgraph.errors import ShapeError
-from circuitgraph.ir import Shape, value
+from circuitgraph.errors import ShapeError, StateError
+from circuitgraph.ir import Shape, n_neurons, value
+from circuitgraph.ir.shape import is_integer
 from circuitgraph.neurons.neuron import Columns, Neuron
 from circuitgraph.neurons.pointwise import need_positive
 from circuitgraph.registry import neurons
@@ -52,6 +53,8 @@ class BatchNorm(Neuron):
     def __post_init__(self) -> None:
         need_positive(self, "momentum", self.momentum)
         need_positive(self, "eps", self.eps)
+        if self.momentum > 1:
+            raise ShapeError(f"BatchNorm: momentum (got {self.momentum!r}, expected above 0 and at most 1)")
 
     def memory(self, shape: Shape) -> dict[str, Tensor]:
         return {"mean": torch.zeros(shape[0]), "variance": torch.ones(shape[0])}
@@ -63,7 +66,8 @@ class BatchNorm(Neuron):
         axes = [d for d in range(u.ndim) if d != 1]
         n = u.numel() // u.shape[1]
         if n < 2:
-            raise ShapeError(f"BatchNorm: one value per unit cannot be normalised while training (got input {tuple(u.shape)}); use eval()")
+            got = f"got input {tuple(u.shape)}, expected two values per unit or more"
+            raise ShapeError(f"BatchNorm: too little to normalise while training ({got}); use eval()")
         kind = torch.float64 if u.dtype == torch.float64 else torch.float32
         variance, mean = torch.var_mean(u.to(kind), axes, correction=0)
         seen = {"mean": mean.detach()[None], "variance": variance.detach()[None] * (n / (n - 1))}
@@ -71,6 +75,10 @@ class BatchNorm(Neuron):
 
     def learn(self, columns: Columns, memory: dict[str, Tensor]) -> None:
         for name in ("mean", "variance"):
+            if name not in columns:
+                raise StateError(
+                    f"BatchNorm: the state has no {name!r} of its batch (made in eval mode); step in train()"
+                )
             memory[name].lerp_(columns[name][0].to(memory[name].dtype), self.momentum)
 
 
@@ -79,23 +87,26 @@ class BatchNorm(Neuron):
 class KWinners(Neuron):
     """Let the k strongest pass and silence the rest: among the units of each site, or among all neurons.
 
-    Of equal inputs the earlier unit wins only by chance of the sort; exactly k pass.
+    Exactly k pass, also where inputs are equal; which of equals is the sort's choice.
     """
 
     k: int
     among: Literal["units", "neurons"] = "units"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.k, int) or self.k < 1:
+        if not is_integer(self.k, 1):
             raise ShapeError(f"KWinners: k (got {self.k!r}, expected a positive integer)")
         if self.among not in ("units", "neurons"):
             raise ShapeError(f"KWinners: among (got {self.among!r}, expected 'units' or 'neurons')")
 
+    def check(self, shape: Shape) -> None:
+        rivals = shape[0] if self.among == "units" else n_neurons(shape)
+        if self.k > rivals:
+            raise ShapeError(f"{self!r}: more winners than rivals (got k={self.k}, expected at most {rivals})")
+
     def drive(self, ports: Columns, memory: Columns, *, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         u = ports["in"]
         rivals = u if self.among == "units" else u.flatten(1)
-        if self.k > rivals.shape[1]:
-            raise ShapeError(f"{self!r}: more winners than rivals (got k={self.k}, expected at most {rivals.shape[1]})")
         best = rivals.topk(self.k, dim=1).indices
         won = torch.zeros_like(rivals, dtype=torch.bool).scatter_(1, best, True)
         return torch.where(won, rivals, 0).view_as(u), {}

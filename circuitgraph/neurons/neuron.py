@@ -35,6 +35,9 @@ class Neuron(Value, ABC):
         """Turn the drive into output, elementwise and monotone.  Never in place."""
         return z
 
+    def check(self, shape: Shape) -> None:
+        """Raise ShapeError unless the neuron fits a population of this shape."""
+
     def memory(self, shape: Shape) -> dict[str, Tensor]:
         """Give the initial values of what is kept for each unit between runs.  Shape: first axis is units."""
         return {}

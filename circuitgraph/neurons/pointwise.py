@@ -1,5 +1,8 @@
 """Neurons that mind only their own input."""
 
+import math
+from numbers import Real
+
 import torch
 from torch import Tensor
 
@@ -32,7 +35,10 @@ class ReLU(_Pointwise):
 @neurons.register("exponential")
 @value
 class Exponential(_Pointwise):
-    """Fire at the rate y = exp(gain * u); with a divisive interneuron this is softmax.  Overflows above u = 88 / gain."""
+    """Fire at the rate y = exp(gain * u); with a divisive interneuron this is softmax.
+
+    In float32 it overflows above u = 88 / gain; the softmax that `compile` makes of the motif does not.
+    """
 
     gain: float = 1.0
 
@@ -62,5 +68,6 @@ class Divide(Neuron):
 
 def need_positive(neuron: Neuron, field: str, given: float) -> None:
     """Raise ShapeError unless a parameter is a positive finite number."""
-    if not (isinstance(given, int | float) and 0 < given < float("inf")):
+    number = float(given) if isinstance(given, Real) and not isinstance(given, bool) else math.nan
+    if not 0 < number < math.inf:
         raise ShapeError(f"{type(neuron).__name__}: {field} (got {given!r}, expected a positive number)")

@@ -1,9 +1,11 @@
 """The contract of a learning rule: a sum of separable terms."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from numbers import Real
+from typing import ClassVar, Literal, get_args
 
 from torch import Tensor
 
@@ -11,7 +13,7 @@ from circuitgraph.errors import RuleError
 from circuitgraph.ir import Value
 from circuitgraph.kernels import Ends
 
-Normalize = Literal["layer", "neuron"] | None
+Normalize = Literal["layer", "neuron", None]
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,17 @@ _TINY = 1e-30
 
 
 def need_rate(rule: Rule) -> None:
-    """Raise RuleError unless the learning rate is a finite number."""
-    rate = rule.learning_rate
-    if not isinstance(rate, int | float) or isinstance(rate, bool) or not -float("inf") < rate < float("inf"):
-        raise RuleError(f"{type(rule).__name__}: learning_rate (got {rate!r}, expected a finite number)")
+    """Raise RuleError unless the learning rate is a finite number and the normalisation a known one."""
+    need_number(rule, "learning_rate", rule.learning_rate)
+    if rule.normalization not in get_args(Normalize):
+        got = f"got {rule.normalization!r}, expected 'layer', 'neuron' or None"
+        raise RuleError(f"{type(rule).__name__}: normalize ({got})")
+
+
+def need_number(rule: Rule, field: str, given: object, low: float = -math.inf, high: float = math.inf) -> None:
+    """Raise RuleError unless an argument is a finite number, at least `low` and below `high`."""
+    number = float(given) if isinstance(given, Real) and not isinstance(given, bool) else math.nan
+    if not math.isfinite(number) or not low <= number < high:
+        bounds = "a finite number" if low == -math.inf else f"a number of at least {low:g}"
+        bounds += "" if high == math.inf else f" and below {high:g}"
+        raise RuleError(f"{type(rule).__name__}: {field} (got {given!r}, expected {bounds})")

@@ -6,11 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from circuitgraph.errors import RuleError
 from circuitgraph.ir import value
 from circuitgraph.kernels import Ends
 from circuitgraph.registry import rules
-from circuitgraph.rules.rule import Normalize, Rule, Signals, Term, need_rate
+from circuitgraph.rules.rule import Normalize, Rule, Signals, Term, need_number, need_rate
 
 
 @rules.register("hard-wta")
@@ -36,8 +35,8 @@ class HardWTA(Rule):
     def terms(self, signals: Signals) -> Sequence[Term]:
         assert signals.u is not None
         rows = signals.u.movedim(1, -1)
-        best = rows.argmax(-1, keepdim=True)
-        won = torch.zeros_like(rows).scatter_(-1, best, rows.gather(-1, best)).movedim(-1, 1)
+        top, best = rows.max(-1, keepdim=True)
+        won = torch.zeros_like(rows).scatter_(-1, best, top).movedim(-1, 1)
         return [Term(won, signals.x), Term(-won, times_weight=True)]
 
     @classmethod
@@ -56,6 +55,14 @@ class SoftHebb(Rule):
 
     `cutoff` silences units whose |y| is below it: then only the winners that carry the mass learn, and kernels do work
     in proportion to them.  0 keeps every unit, as published.
+
+    Raises:
+        RuleError: for an argument out of range.
+
+    Example:
+        >>> import torch
+        >>> SoftHebb(0.1).compete(torch.tensor([[0.0, 0.0, 9.0]])).sign().tolist()
+        [[-1.0, -1.0, 1.0]]
     """
 
     reads: ClassVar[tuple[str, ...]] = ("x", "u")
@@ -69,8 +76,10 @@ class SoftHebb(Rule):
 
     def __post_init__(self) -> None:
         need_rate(self)
-        if not 0 <= self.cutoff < 1:
-            raise RuleError(f"SoftHebb: cutoff (got {self.cutoff!r}, expected 0 to below 1)")
+        need_number(self, "gain", self.gain, 0)
+        need_number(self, "cutoff", self.cutoff, 0, 1)
+        if self.rate_power is not None:
+            need_number(self, "rate_power", self.rate_power, 0)
 
     @property
     def normalization(self) -> Normalize:
@@ -85,8 +94,7 @@ class SoftHebb(Rule):
         """Give each unit its share of the win, negative for losers.  Shape: (B, U, *S) -> same."""
         rows = u.movedim(1, -1)
         y = torch.softmax(rows if self.gain == 1 else rows * self.gain, dim=-1)
-        best = y.argmax(-1, keepdim=True)
-        won = y.gather(-1, best)
+        won, best = y.max(-1, keepdim=True)  # on CPUs several times faster than argmax in bfloat16
         if self.cutoff:
             y = torch.where(y < self.cutoff, 0, y)
         if self.anti:
@@ -100,4 +108,5 @@ class SoftHebb(Rule):
 
     @classmethod
     def examples(cls) -> list[Rule]:
-        return [cls(0.1), cls(0.1, 0.65, normalize="neuron"), cls(0.1, anti=False, rate_power=None, normalize=None), cls(0.1, cutoff=0.2)]
+        plain = cls(0.1, anti=False, rate_power=None, normalize=None)
+        return [cls(0.1), cls(0.1, 0.65, normalize="neuron"), plain, cls(0.1, cutoff=0.2)]

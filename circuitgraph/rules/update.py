@@ -34,9 +34,10 @@ def weight_change(
     dw = torch.zeros_like(w) if dw is None else dw
     if reduce is not None:
         reduce(dw)
-    peak = dw.abs().amax() if len(dw) else dw.new_zeros(())
+    peak = torch.maximum(*(end.abs() for end in torch.aminmax(dw))) if len(dw) else dw.new_zeros(())
     if peak.device.type == "cpu" and not torch.isfinite(peak):
-        raise NumericError(f"{where}: weight change holds NaN or infinity (got it from {rule!r}); check inputs and learning rate")
+        got = f"got it from {rule!r}, expected finite numbers"
+        raise NumericError(f"{where}: weight change holds NaN or infinity ({got}); check inputs and learning rate")
     return Change(dw, peak)
 
 

@@ -3,8 +3,11 @@
 from circuitgraph.topologies.conv import Conv, Pool
 from circuitgraph.topologies.dense import Dense, Gather, OneToOne, Spread
 from circuitgraph.topologies.graph import GraphConv, GraphEdges
-from circuitgraph.topologies.sparse import ErdosRenyi, Explicit, Pruned, SmallWorld
+from circuitgraph.topologies.pruned import Pruned
+from circuitgraph.topologies.random import ErdosRenyi, SmallWorld
+from circuitgraph.topologies.sparse import Explicit
 
 __all__ = [
-    "Conv", "Dense", "ErdosRenyi", "Explicit", "Gather", "GraphConv", "GraphEdges", "OneToOne", "Pool", "Pruned", "SmallWorld", "Spread",
+    "Conv", "Dense", "ErdosRenyi", "Explicit", "Gather", "GraphConv", "GraphEdges", "OneToOne", "Pool", "Pruned",
+    "SmallWorld", "Spread",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 
 from circuitgraph.errors import ShapeError
-from circuitgraph.ir.shape import Shape, n_neurons, n_sites
+from circuitgraph.ir.shape import Shape, n_neurons, n_sites, neuron_end
 from circuitgraph.ir.tables import Slots, Synapses
 from circuitgraph.ir.topology import Topology, need_units, same_sites
 from circuitgraph.ir.value import value
@@ -22,8 +22,8 @@ class Dense(Topology):
 
     def slots(self, pre: Shape, post: Shape) -> Slots:
         n, m = n_neurons(pre), n_neurons(post)
-        ends = ["unit" if len(shape) == 1 else "neuron" for shape in (pre, post)]
-        return Slots(np.tile(np.arange(n), m), np.repeat(np.arange(m), n), np.ones(n * m, np.int64), *ends)
+        columns = np.tile(np.arange(n), m), np.repeat(np.arange(m), n), np.ones(n * m, np.int64)
+        return Slots(*columns, neuron_end(pre), neuron_end(post))
 
     def synapses(self, pre: Shape, post: Shape) -> Synapses:
         slots = self.slots(pre, post)
@@ -41,6 +41,12 @@ class Dense(Topology):
     def n_synapses(self, pre: Shape, post: Shape) -> int:
         return self.n_slots(pre, post)
 
+    def row_length(self, pre: Shape, post: Shape) -> int | None:
+        return n_neurons(pre)
+
+    def _count(self, pre: Shape, post: Shape, slots: np.ndarray) -> int:
+        return len(slots)
+
     @classmethod
     def examples(cls) -> list[tuple[Topology, Shape, Shape]]:
         return [(cls(), (3,), (2,)), (cls(), (2, 3), (2, 2)), (cls(), (1,), (1,))]
@@ -53,6 +59,9 @@ class _Relay(Topology):
     def plastic(self) -> bool:
         return False
 
+    def row_length(self, pre: Shape, post: Shape) -> int | None:
+        return 1
+
     def _synapses(self, pre: Shape, post: Shape) -> Synapses:
         slots, sites = self.slots(pre, post), np.arange(n_sites(pre))
         at = [(end[:, None] * len(sites) + sites).ravel() for end in (slots.pre, slots.post)]
@@ -62,7 +71,12 @@ class _Relay(Topology):
 @topologies.register("one-to-one")
 @value
 class OneToOne(_Relay):
-    """Connect each neuron to its namesake; one slot per unit, shared by its sites."""
+    """Connect each neuron to its namesake; one slot per unit, shared by its sites.
+
+    Example:
+        >>> OneToOne().slots((2, 5), (2, 5)).count.tolist()
+        [5, 5]
+    """
 
     def slots(self, pre: Shape, post: Shape) -> Slots:
         units = np.arange(pre[0])
@@ -82,7 +96,12 @@ class OneToOne(_Relay):
 @topologies.register("gather")
 @value
 class Gather(_Relay):
-    """Connect all units of a site to the single neuron at that site (an interneuron); slot = presynaptic unit."""
+    """Connect all units of a site to the single neuron at that site (an interneuron); slot = presynaptic unit.
+
+    Example:
+        >>> Gather().post_shape((96, 8, 8))
+        (1, 8, 8)
+    """
 
     def slots(self, pre: Shape, post: Shape) -> Slots:
         return Slots(np.arange(pre[0]), np.zeros(pre[0], np.int64), np.full(pre[0], n_sites(pre), np.int64))
@@ -93,6 +112,9 @@ class Gather(_Relay):
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return (1, *pre[1:])
 
+    def row_length(self, pre: Shape, post: Shape) -> int | None:
+        return pre[0]
+
     @classmethod
     def examples(cls) -> list[tuple[Topology, Shape, Shape]]:
         return [(cls(), (3,), (1,)), (cls(), (2, 2, 3), (1, 2, 3))]
@@ -101,7 +123,12 @@ class Gather(_Relay):
 @topologies.register("spread")
 @value
 class Spread(_Relay):
-    """Connect the single neuron at a site to all units of that site; slot = postsynaptic unit."""
+    """Connect the single neuron at a site to all units of that site; slot = postsynaptic unit.
+
+    Example:
+        >>> Spread().post_shape((1, 8, 8), units=96)
+        (96, 8, 8)
+    """
 
     def slots(self, pre: Shape, post: Shape) -> Slots:
         return Slots(np.zeros(post[0], np.int64), np.arange(post[0]), np.full(post[0], n_sites(post), np.int64))

@@ -77,7 +77,9 @@ def test_the_same_seed_gives_the_same_accuracy(tmp_path: Path) -> None:
         (["digits", "--precision", "fp7"], "--precision"), (["digits", "--normalize", "all"], "--normalize"), (["digits", "--seeds", "0"], "--seeds"),
     ],
 )  # fmt: skip
-def test_wrong_input_is_one_clear_error_with_exit_code_2_and_nothing_written(words: list[str], named: str, tmp_path: Path) -> None:
+def test_wrong_input_is_one_clear_error_with_exit_code_2_and_nothing_written(
+    words: list[str], named: str, tmp_path: Path
+) -> None:
     result = run(*words, "--out", str(tmp_path / "out"))
     assert result.exit_code == 2
     assert named in result.stderr

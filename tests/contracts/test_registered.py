@@ -38,6 +38,8 @@ def test_every_rule_gives_the_same_change_on_every_wiring(rule: Rule) -> None:
     testing.check_rule(rule)
 
 
-@pytest.mark.parametrize(("edit", "circuit"), [e for n in registry.edits for e in registry.edits[n].examples()], ids=str)
+@pytest.mark.parametrize(
+    ("edit", "circuit"), [e for n in registry.edits for e in registry.edits[n].examples()], ids=str
+)
 def test_every_edit_leaves_survivors_as_they_were(edit: Edit, circuit: Circuit) -> None:
     testing.check_edit(edit, circuit)

@@ -1,0 +1,256 @@
+"""The parts of a network: made from a circuit, or taken over from the network that was edited."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from circuitgraph import registry
+from circuitgraph.compiler.passes import fuse
+from circuitgraph.compiler.plan import Fire, Plan, Push, make_plan, neuron_of
+from circuitgraph.errors import ShapeError, StructureError
+from circuitgraph.ir import Circuit, Population, Projection, Remap
+from circuitgraph.kernels import Ends, Kernel, make_kernel
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a circuit is to be compiled; see `compile`."""
+
+    exact: bool = False
+    keep: frozenset[str] = frozenset()
+    kernels: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, circuit: Circuit) -> None:
+        """Raise UnknownNameError for a population, a projection or a kernel that does not exist."""
+        for name in self.keep:
+            circuit.population(name)
+        for name, kernel in self.kernels.items():
+            circuit.projection(name)
+            registry.kernels[kernel]
+
+    def fit(self, circuit: Circuit) -> "Options":
+        """Drop what an edit has made void: names that are gone, and kernels that do not support the new wiring."""
+        able = {
+            p.name
+            for p in circuit.projections
+            if p.name in self.kernels
+            and registry.kernels[self.kernels[p.name]].supports(p.topology, *circuit.shapes(p))
+        }
+        names = {p.name for p in circuit.populations}
+        return replace(self, keep=self.keep & names, kernels={k: v for k, v in self.kernels.items() if k in able})
+
+
+class Memory(nn.Module):
+    """What the neurons of one population keep between runs: buffers by name."""
+
+    def __init__(self, values: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        for name, value in values.items():
+            self.register_buffer(name, value)
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """Give the buffers themselves, by name."""
+        return dict(self.named_buffers())
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that a network derives from a circuit."""
+
+    circuit: Circuit
+    plan: Plan
+    weights: nn.ParameterDict
+    memory: nn.ModuleDict
+    kernels: nn.ModuleDict
+    ends: nn.ModuleDict
+
+    @property
+    def ones(self) -> frozenset[str]:
+        """Name the projections that the plan takes to be all ones: their weights are never read."""
+        unread = {n for n in self.weights if n not in self.kernels or kernel_of(self.kernels, n).takes_unit_weights}
+        fixed = (p for p in self.circuit.projections if p.fixed and p.name in unread)
+        return frozenset(p.name for p in fixed if (p.weight == 1).all())
+
+    @property
+    def depth(self) -> dict[str, int]:
+        """Say how many past outputs of a population are still to be delivered."""
+        late = [p for p in self.circuit.projections if p.delay]
+        return {p.pre: max(q.delay for q in late if q.pre == p.pre) for p in late}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where new tensors go, and of which type they are (None: as they come)."""
+
+    device: torch.device
+    dtype: torch.dtype | None
+
+    def move(self, t: Tensor) -> Tensor:
+        return t.to(device=self.device, dtype=self.dtype if t.is_floating_point() else None)
+
+
+def make_parts(circuit: Circuit, options: Options) -> Parts:
+    """Make all parts anew.
+
+    Raises:
+        StructureError: a port, a kernel, a neuron or a name that does not fit.
+    """
+    weights = {p.name: _parameter(torch.tensor(p.weight), p) for p in circuit.projections}
+    memory = {p.name: _initial_memory(circuit, p) for p in circuit.populations}
+    return _assemble(circuit, options, weights, memory)
+
+
+@torch.no_grad()
+def carry_parts(old: Parts, circuit: Circuit, remap: Remap, options: Options) -> Parts:
+    """Make the parts of an edited circuit; whatever the edit left alone is taken over as it is, device and type too.
+
+    Raises:
+        StructureError: as `make_parts`, or if the remap does not fit.
+    """
+    like = next(iter(old.weights.values()), torch.empty(0))
+    kinds = {w.dtype for w in old.weights.values()}
+    # New weights take the type of the others; where those differ, the circuit's own.
+    place = _Place(like.device, like.dtype if len(kinds) == 1 else None)
+    weights = {p.name: _carried_weight(old, p, remap, place) for p in circuit.projections}
+    memory = {p.name: _carried_memory(old, circuit, p, remap, place) for p in circuit.populations}
+    new = _assemble(circuit, options, weights, memory, old)
+    for module in (*new.kernels.values(), *new.ends.values()):
+        module.to(like.device)
+    return new
+
+
+def _assemble(
+    circuit: Circuit,
+    options: Options,
+    weights: Mapping[str, nn.Parameter],
+    memory: Mapping[str, Mapping[str, Tensor]],
+    old: Parts | None = None,
+) -> Parts:
+    plan = make_plan(circuit)
+    plan = plan if options.exact else fuse(plan, options.keep)
+    pushed = {op.projection for op in plan.ops if isinstance(op, Push)}
+    forced = dict.fromkeys(pushed, "reference") if options.exact else options.kernels
+    kernels, ends = {}, {}
+    for p in circuit.projections:
+        if p.name in pushed:
+            kernels[p.name] = _known(old, p, circuit, forced.get(p.name)) or make_kernel(
+                p.topology, *circuit.shapes(p), forced.get(p.name)
+            )
+        if p.rule is not None:
+            ends[p.name] = Ends(p.topology, *circuit.shapes(p))
+    plan = replace(plan, kernels={n: k.name for n, k in kernels.items()})
+    for name in (*memory, *weights):
+        _check_name(name)
+    parameters = nn.ParameterDict()
+    for name, weight in weights.items():  # one by one: torch sorts what the constructor is given
+        parameters[name] = weight
+    modules = nn.ModuleDict({n: Memory(m) for n, m in memory.items()})
+    return Parts(circuit, plan, parameters, modules, nn.ModuleDict(kernels), nn.ModuleDict(ends))
+
+
+def _known(old: Parts | None, p: Projection, circuit: Circuit, forced: str | None) -> Kernel | None:
+    """Find the kernel of a projection that an edit left alone: its tables need not be listed again."""
+    if old is None or p.name not in old.kernels:
+        return None
+    kernel = kernel_of(old.kernels, p.name)
+    alike = kernel.topology == p.topology and (kernel.pre, kernel.post) == circuit.shapes(p)
+    return kernel if alike and forced in (None, kernel.name) else None
+
+
+def _parameter(values: Tensor, p: Projection) -> nn.Parameter:
+    return nn.Parameter(values, requires_grad=p.rule is None and not p.fixed)
+
+
+def _carried_weight(old: Parts, p: Projection, remap: Remap, place: _Place) -> nn.Parameter:
+    before = next((q for q in old.circuit.projections if q.name == p.name), None)
+    index = remap.slots.get(p.name)
+    if before is None or (index is None and p.name in remap.removed):
+        return _parameter(place.move(torch.tensor(p.weight)), p)
+    live = old.weights[p.name]
+    trained_alike = (before.rule is None, before.fixed) == (p.rule is None, p.fixed)
+    if index is None:
+        _check_size(f"projection {p.name!r}", len(live), p.n_slots, "slots")
+        return live if trained_alike else _parameter(live.detach(), p)
+    _check_size(f"projection {p.name!r}", len(index), p.n_slots, "slots")
+    new = _parameter(_take(live.detach(), index, p.weight), p)
+    new.requires_grad = live.requires_grad if trained_alike else new.requires_grad
+    return new
+
+
+def _carried_memory(old: Parts, circuit: Circuit, p: Population, remap: Remap, place: _Place) -> dict[str, Tensor]:
+    index, values = remap.units.get(p.name), {}
+    survives = p.name in old.memory and not (index is None and p.name in remap.removed)
+    live = memory_of(old.memory, p.name) if survives else {}
+    for key, fresh in _initial_memory(circuit, p).items():
+        if key not in live:
+            values[key] = place.move(fresh)
+        else:
+            values[key] = live[key] if index is None else _take(live[key], index, fresh.numpy())
+            _check_size(f"population {p.name!r}", len(values[key]), len(fresh), "units")
+    return values
+
+
+def _take(live: Tensor, index: np.ndarray, fresh: np.ndarray) -> Tensor:
+    """Carry rows by index on their device; only what is new (-1) comes from the host."""
+    at = torch.tensor(index, device=live.device)
+    if not (index < 0).any():
+        return live[at]
+    out = torch.tensor(fresh).to(live)
+    alive = at >= 0
+    out[alive] = live[at[alive]]
+    return out
+
+
+def _initial_memory(circuit: Circuit, p: Population) -> dict[str, Tensor]:
+    values = neuron_of(circuit, p.name).memory(p.shape)
+    for key in values.keys() & p.memory.keys():
+        values[key] = torch.tensor(p.memory[key])
+        expected = neuron_of(circuit, p.name).memory(p.shape)[key].shape
+        if values[key].shape != expected:
+            got = f"got {tuple(values[key].shape)}, expected {tuple(expected)}"
+            raise ShapeError(f"population {p.name!r}: memory {key!r} does not fit ({got}); leave it out to start anew")
+    return values
+
+
+def kernel_of(kernels: nn.ModuleDict, name: str) -> Kernel:
+    """Look up the kernel of a projection."""
+    kernel = kernels[name]
+    assert isinstance(kernel, Kernel)
+    return kernel
+
+
+def memory_of(memory: nn.ModuleDict, name: str) -> dict[str, Tensor]:
+    """Look up the buffers of a population, by name."""
+    module = memory[name]
+    assert isinstance(module, Memory)
+    return module.values
+
+
+def _check_size(where: str, got: int, expected: int, what: str) -> None:
+    if got != expected:
+        raise StructureError(f"{where}: the edit's remap does not fit (got {got} {what}, expected {expected})")
+
+
+def _check_name(name: str) -> None:
+    # torch keeps children and methods in one name space.
+    if name in _TAKEN:
+        raise StructureError(f"compile: the name {name!r} is one that torch's modules use themselves; choose another")
+
+
+_TAKEN = frozenset(dir(nn.ModuleDict()) + dir(nn.ParameterDict()))
+
+
+def ends_of(ends: nn.ModuleDict, name: str) -> Ends:
+    """Look up the postsynaptic ends of a projection."""
+    found = ends[name]
+    assert isinstance(found, Ends)
+    return found
+
+
+def fires(plan: Plan) -> list[Fire]:
+    """List the populations that fire, in order."""
+    return [op for op in plan.ops if isinstance(op, Fire)]

@@ -1,0 +1,89 @@
+"""Any topology with slots removed."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from circuitgraph.errors import ShapeError
+from circuitgraph.ir.shape import Shape
+from circuitgraph.ir.tables import Slots, Synapses
+from circuitgraph.ir.topology import Topology
+from circuitgraph.ir.value import frozen_array, index_array, value
+from circuitgraph.registry import topologies
+from circuitgraph.topologies.conv import Conv, Pool
+from circuitgraph.topologies.dense import Dense
+from circuitgraph.topologies.sparse import check_range
+
+
+@topologies.register("pruned")
+@value
+class Pruned(Topology):
+    """Keep only some slots of another topology.  Slot k of the result is slot keep[k] of `topology`.
+
+    Shape: keep (K,) slot indices, rising.  Pruning again stays one level deep.
+
+    Raises:
+        ShapeError: for what is no topology, or indices that do not rise; in `check` for indices out of range.
+
+    Example:
+        >>> Pruned(Pruned(Dense(), [0, 3, 5]), [0, 2])
+        Pruned(topology=Dense(), keep=[0, 5])
+    """
+
+    topology: Topology
+    keep: Any
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.topology, Topology):
+            raise ShapeError(f"Pruned: not a topology (got {self.topology!r}, expected e.g. cg.Dense())")
+        keep = index_array(self.keep, "Pruned: keep")
+        if len(keep) and (keep[0] < 0 or (np.diff(keep) <= 0).any()):
+            raise ShapeError(f"Pruned: keep does not rise (got {_head(keep)}, expected each index once, in order)")
+        if isinstance(self.topology, Pruned):
+            check_range(self.topology, "keep", keep, len(self.topology.keep))
+            keep = frozen_array(self.topology.keep[keep], np.int64)
+            object.__setattr__(self, "topology", self.topology.topology)
+        object.__setattr__(self, "keep", keep)
+
+    @property
+    def reduce(self) -> Literal["sum", "max"]:
+        return self.topology.reduce
+
+    @property
+    def plastic(self) -> bool:
+        return self.topology.plastic
+
+    def slots(self, pre: Shape, post: Shape) -> Slots:
+        return self.topology.slots(pre, post).take(self.keep)
+
+    def synapses(self, pre: Shape, post: Shape) -> Synapses:
+        return self.topology.synapses(pre, post).keep_slots(self.keep, self.topology.n_slots(pre, post))
+
+    def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
+        return self.topology.post_shape(pre, units)
+
+    def check(self, pre: Shape, post: Shape) -> None:
+        self.topology.check(pre, post)
+        check_range(self, "keep", self.keep, self.topology.n_slots(pre, post))
+
+    def n_slots(self, pre: Shape, post: Shape) -> int:
+        return len(self.keep)
+
+    def n_synapses(self, pre: Shape, post: Shape) -> int:
+        return self.topology._count(pre, post, self.keep)
+
+    @classmethod
+    def examples(cls) -> list[tuple[Topology, Shape, Shape]]:
+        conv = Conv(3, padding=1, mode="reflect")
+        return [
+            (cls(conv, np.arange(0, 54, 2)), (2, 4, 4), (3, 4, 4)),
+            (cls(Conv(3, padding=1, groups=2), [0, 4, 5, 17]), (2, 4, 4), (2, 4, 4)),
+            (cls(Dense(), [0, 3, 5]), (3,), (2,)),
+            (cls(Pool(2), [1]), (2, 4, 4), (2, 2, 2)),
+            (cls(cls(Dense(), [0, 3, 5]), [0, 2]), (3,), (2,)),
+            (cls(Dense(), []), (2,), (2,)),
+        ]
+
+
+def _head(index: np.ndarray) -> str:
+    return ", ".join(map(str, index[:8])) + (", ..." if len(index) > 8 else "")

@@ -1,0 +1,142 @@
+"""Circuits from networkx graphs, and networkx graphs from circuits."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from circuitgraph.errors import StructureError
+from circuitgraph.ir import ABSENT, Circuit
+from circuitgraph.views import tables
+from circuitgraph.views.build import Merge, ends, first_of_parallel, graph_circuit, positions
+from circuitgraph.views.columns import column, columns_of, rows_of, weight_column
+from circuitgraph.views.pairs import MAX_EDGES, Level, check_level, check_size
+
+
+def from_networkx(
+    graph: nx.Graph,
+    *,
+    weight: str | None = "weight",
+    label: str = "label",
+    merge: Merge = None,
+    name: str = "neurons",
+    delay: int = 1,
+) -> Circuit:
+    """Make a circuit of a graph: nodes become units, edges slots, direction pre to post, both in networkx's order.
+
+    The circuit has one population `name` and one projection onto itself, which needs a delay.  Nodes are kept as the
+    population's attribute `label`, other attributes as columns with ABSENT where there is none; NumPy scalars become
+    Python numbers.  The edge attribute `weight` becomes the weights; an edge without one counts as 1, and loses it
+    again in `to_networkx` unless it has changed.  `weight=None` makes all weights 1 and reads no attribute.
+
+    An undirected edge becomes two slots, one in each direction (a loop: one).  Keys of a multigraph and the attributes
+    of the graph itself (`graph.graph`) are not kept.
+
+    Raises:
+        StructureError: parallel edges, unless `merge="sum"` adds their weights and keeps the attributes of the first;
+            a node attribute named `label`; a value that is an array.
+        NumericError: a weight that is not a finite number.
+        ShapeError: a graph without nodes.
+
+    Example:
+        >>> g = nx.DiGraph()
+        >>> g.add_edge("AVAL", "VA1", weight=3.0)
+        >>> circuit = from_networkx(g)
+        >>> circuit.projection("neurons->neurons").topology
+        Explicit(pre=[0], post=[1])
+        >>> nx.utils.graphs_equal(to_networkx(circuit), g)
+        True
+    """
+    labels = list(graph)
+    columns = columns_of([data for _, data in graph.nodes(data=True)], "node")
+    if label in columns:
+        raise StructureError(f"node attribute {label!r} is taken by the names of the nodes; pass another label=")
+    triples = list(_directed(graph))
+    edges = [(pre, post) for pre, post, _ in triples]
+    pre, post = ends(edges, positions(labels))
+    first, pair = first_of_parallel(edges, pre, post, merge)
+    given = [ABSENT if weight is None else data.get(weight, ABSENT) for _, _, data in triples]
+    total = np.bincount(pair, weight_column(given, edges), len(first))
+    kept = [triples[k][2] for k in first]
+    edge_columns = columns_of(kept, "edge", skip=weight)
+    if weight is not None and any(given[k] is ABSENT for k in first):
+        edge_columns[weight] = column((given[k] for k in first), f"edge attribute {weight!r}")
+    nodes = {label: column(labels, "node"), **columns}
+    return graph_circuit(nodes, pre[first], post[first], total, edge_columns, name=name, delay=delay)
+
+
+def to_networkx(
+    circuit: Circuit,
+    level: Level = "unit",
+    *,
+    weight: str | None = "weight",
+    label: str | None = "label",
+    max_edges: int | None = MAX_EDGES,
+) -> nx.DiGraph:
+    """Make a directed graph of a circuit, pre to post.
+
+    population: nodes are populations, edges projections (keys of a MultiDiGraph), described by their attributes.
+    unit: nodes are (population, unit); an edge sums the slots between two units: `weight` the sum of their weights,
+        `n_slots` and `n_synapses` how many there are, `projection` and `delay`.  Slots between sites (graph edges)
+        connect each unit with itself.
+    neuron: nodes are (population, neuron) with their unit and site; `weight` is the sum of coef * w over synapses.
+
+    One population without sites, with unique labels in the attribute `label` and at most one projection is a plain
+    graph: nodes are called by their labels and edges have the weight and the attributes of their slot, nothing else,
+    so that `to_networkx(from_networkx(g))` equals g.  `label=None` calls units by number.  Elsewhere the attributes
+    of slots appear where no two slots of a projection share an edge.  Two projections between the same two
+    populations make a MultiDiGraph with the projections as keys.
+
+    Raises:
+        ShapeError: more than `max_edges` slots (level unit) or synapses (level neuron); None lists them all.
+        UnknownNameError: another level.
+        StructureError: labels that are not unique, or an attribute with the name of one of the view's.
+
+    Example:
+        >>> import circuitgraph as cg
+        >>> c = cg.Circuit().add("x", 2).connect("x", "y", cg.Dense(), units=1, weight=[1.0, -1.0])
+        >>> to_networkx(c)["x", 1]["y", 0]["weight"]
+        -1.0
+    """
+    check_level(level)
+    check_size(circuit, level, max_edges)
+    if level == "population":
+        return _population_graph(circuit)
+    graph = nx.MultiDiGraph() if _has_parallel(circuit) else nx.DiGraph()
+    keys: dict[str, list[Hashable]] = {}
+    plain = tables.is_graph(circuit, label)
+    for block in tables.nodes(circuit, level, label):
+        keys[block.population.name] = block.keys
+        columns = {k: a for k, a in block.columns.items() if not (plain and k == label)}
+        graph.add_nodes_from(zip(block.keys, rows_of(columns, len(block.keys)), strict=True))
+    for edges in tables.edges(circuit, level, weight, label):
+        p = edges.projection
+        pre = [keys[p.pre][i] for i in edges.pre.tolist()]
+        post = [keys[p.post][i] for i in edges.post.tolist()]
+        named = [[p.name] * len(pre)] if graph.is_multigraph() else []
+        graph.add_edges_from(zip(pre, post, *named, rows_of(edges.columns, len(pre)), strict=True))
+    return graph
+
+
+def _directed(graph: nx.Graph) -> Iterator[tuple[Hashable, Hashable, Mapping[str, Any]]]:
+    # The adjacency of an undirected graph holds each edge in both directions.
+    for pre, neighbors in graph.adjacency():
+        for post, data in neighbors.items():
+            for attributes in data.values() if graph.is_multigraph() else [data]:
+                yield pre, post, attributes
+
+
+def _has_parallel(circuit: Circuit) -> bool:
+    return len({(p.pre, p.post) for p in circuit.projections}) < len(circuit.projections)
+
+
+def _population_graph(circuit: Circuit) -> nx.MultiDiGraph:
+    graph = nx.MultiDiGraph()
+    described = tables.populations(circuit)
+    for p, *row in zip(circuit.populations, *described.values(), strict=True):
+        graph.add_node(p.name, **dict(zip(described, row, strict=True)))
+    described = tables.projections(circuit)
+    for q, *row in zip(circuit.projections, *described.values(), strict=True):
+        graph.add_edge(q.pre, q.post, key=q.name, **dict(zip(described, row, strict=True)))
+    return graph
