@@ -13,7 +13,7 @@ from circuitgraph.topologies import Conv, Dense, Pool
 
 @dataclass(frozen=True)
 class ConvLayer:
-    """One layer of `hebbian_cnn`: a convolution with as many sites as before, its neurons, its rule and a pool behind it."""
+    """One layer of `hebbian_cnn`: a convolution with as many sites as before, its neurons, its rule, a pool behind."""
 
     units: int
     kernel: int
@@ -83,7 +83,13 @@ def mlp(
     for below, name, size in zip(names, names[1:], sizes[1:], strict=False):
         hidden = name != "y"
         circuit = circuit.connect(
-            below, name, Dense(), units=size, neuron=(neuron or Triangle()) if hidden else None, rule=rule if hidden else None,
-            weight=init, rng=rng,
-        )  # fmt: skip
+            below,
+            name,
+            Dense(),
+            units=size,
+            neuron=(neuron or Triangle()) if hidden else None,
+            rule=rule if hidden else None,
+            weight=init,
+            rng=rng,
+        )
     return circuit

@@ -61,7 +61,7 @@ def check_topology(topology: Topology, pre: Shape, post: Shape) -> None:
 
 
 def check_kernel(kernel: type[Kernel], topology: Topology, pre: Shape, post: Shape) -> None:
-    """Check a kernel against the reference, in three types and for batches of 0, 1 and 3; adjoint identity; gradients."""
+    """Check a kernel: three methods against the reference, in three types and batches; adjoint identity; gradients."""
     assert kernel.supports(topology, pre, post), f"{kernel.name}: does not support {topology!r}"
     ours, reference = kernel(topology, pre, post), Reference(topology, pre, post)
     persistent = "indices are derived and must not be in state_dict (register with persistent=False)"
@@ -241,7 +241,7 @@ def _check_live(edit: Edit, circuit: Circuit) -> None:
             net.weights[p.name].mul_(torch.linspace(0.5, 1.5, p.n_slots))
     built = compile(edit.apply(net.snapshot())[0])
     net.edit(edit)
-    what = "the edited network and one built from the edited circuit differ (does apply read weights? say so in reads_weights)"
+    what = "edited network and one built from the edited circuit differ (if apply reads weights, set reads_weights)"
     assert net.snapshot() == built.snapshot(), f"{edit!r}: {what}"
     x = _input(built)
     for a, b in zip(_outputs(net, x), _outputs(built, x), strict=True):

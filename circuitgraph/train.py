@@ -28,9 +28,15 @@ def batches(n: int, size: int, rng: torch.Generator, *, least: int = 2) -> Itera
 
 
 def unsupervised_pass(
-    net: Network, images: Tensor, *, batch_size: int = 10, passes: int = 1, rng: torch.Generator, report: Report = silent,
+    net: Network,
+    images: Tensor,
+    *,
+    batch_size: int = 10,
+    passes: int = 1,
+    rng: torch.Generator,
+    report: Report = silent,
     every: int = 50,
-) -> list[dict[str, float]]:  # fmt: skip
+) -> list[dict[str, float]]:
     """Show images to a network and let its rules act after every batch.  Returns the mean weight norms on the way.
 
     Shape: images (N, *input) uint8, 0 to 255.
@@ -179,9 +185,18 @@ class Dropout:
 
 
 def fit_end_to_end(
-    net: Network, images: Tensor, labels: Tensor, *, epochs: int, batch_size: int, learning_rate: float, weight_decay: float,
-    rng: torch.Generator, validation: tuple[Tensor, Tensor] | None = None, report: Report = silent,
-) -> list[dict[str, float]]:  # fmt: skip
+    net: Network,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    weight_decay: float,
+    rng: torch.Generator,
+    validation: tuple[Tensor, Tensor] | None = None,
+    report: Report = silent,
+) -> list[dict[str, float]]:
     """Train every gradient projection by cross-entropy on the network's output, with AdamW and a one-cycle rate.
 
     Shape: images (N, *input) uint8, labels (N,).

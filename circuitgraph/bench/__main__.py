@@ -69,10 +69,17 @@ def bench(
         name = preset or next(iter(chosen.presets))
         which = _pick(chosen.presets, name, "preset")
         changes = {
-            "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "weight_decay": weight_decay,
-            "hebbian_lr": _rates(hebbian_lr), "hebbian_batch_size": hebbian_batch_size, "hebbian_passes": hebbian_passes,
-            "cutoff": cutoff, "normalize": normalize, "precision": precision,
-        }  # fmt: skip
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "weight_decay": weight_decay,
+            "hebbian_lr": _rates(hebbian_lr),
+            "hebbian_batch_size": hebbian_batch_size,
+            "hebbian_passes": hebbian_passes,
+            "cutoff": cutoff,
+            "normalize": normalize,
+            "precision": precision,
+        }
         settings = _settings(which, quick, changes)
         where = find_device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         numbers = _seeds(seeds)

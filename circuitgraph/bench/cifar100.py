@@ -7,6 +7,6 @@ RECIPE = image_recipe(
     "cifar100",
     "32x32 colour photographs in 100 classes",
     softhebb_layers(3),
-    Settings(),
+    Settings(epochs=40, weight_decay=0.05, label_smoothing=0.1),
     Settings(widths=(48, 192, 768), n_train=20_000, epochs=20),
 )

@@ -16,8 +16,11 @@ INK, ACCENTS = "#444444", ("#0b6e8a", "#d1495b", "#6a994e", "#8d6a9f")
 def draw(outcomes: Sequence[Outcome], title: str, folder: Path) -> list[Path]:
     """Draw accuracy over epochs, first-layer receptive fields and weight norms; returns the files that there are."""
     mpl.use("Agg")
-    out = [_accuracy(outcomes, title, folder / "accuracy.png"), _fields(outcomes[0].circuit, title, folder / "receptive_fields.png"),
-           _norms(outcomes, title, folder / "weight_norms.png")]  # fmt: skip
+    out = [
+        _accuracy(outcomes, title, folder / "accuracy.png"),
+        _fields(outcomes[0].circuit, title, folder / "receptive_fields.png"),
+        _norms(outcomes, title, folder / "weight_norms.png"),
+    ]
     return [path for path in out if path is not None]
 
 

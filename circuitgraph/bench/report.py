@@ -22,9 +22,13 @@ class Live:
 
     def __init__(self, console: Console) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=10), TaskProgressColumn(),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True), TextColumn("{task.fields[metrics]}"), console=console,
-        )  # fmt: skip
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=10),
+            TaskProgressColumn(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            TextColumn("{task.fields[metrics]}"),
+            console=console,
+        )
 
     def phase(self, name: str) -> Report:
         """Open a line for a phase and give the function that moves it."""
@@ -62,12 +66,16 @@ def summary(console: Console, lines: Sequence[dict[str, Any]]) -> None:
                       *(f"{v:.1f}" for v in line["seconds"].values()))  # fmt: skip
     if len(lines) > 1:
         table.add_section()
-        table.add_row("mean", *(spread([line[k] for line in lines]) for k in ("test_accuracy", "validation_accuracy")),
-                      *(f"{statistics.mean(line['seconds'][p] for line in lines):.1f}" for p in first["seconds"]))  # fmt: skip
+        table.add_row(
+            "mean",
+            *(spread([line[k] for line in lines]) for k in ("test_accuracy", "validation_accuracy")),
+            *(f"{statistics.mean(line['seconds'][p] for line in lines):.1f}" for p in first["seconds"]),
+        )
     console.print(table)
     versions = ", ".join(f"{k} {v}" for k, v in first["versions"].items())
     console.print(
-        f"{first['n_units']:,} units, {first['n_slots']:,} slots, {first['n_synapses']:,} synapses; activity {first['activity']}"
+        f"{first['n_units']:,} units, {first['n_slots']:,} slots, {first['n_synapses']:,} synapses; "
+        f"activity {first['activity']}"
     )
     console.print(f"device {first['device']}; {versions}", highlight=False, soft_wrap=True)
 
@@ -85,7 +93,8 @@ def environment(device: torch.device) -> dict[str, Any]:
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:
-        name = f"{torch.cpu.get_capabilities().get('cpu_name', platform.processor() or 'CPU')}, {torch.get_num_threads()} threads"
+        processor = torch.cpu.get_capabilities().get("cpu_name", platform.processor() or "CPU")
+        name = f"{processor}, {torch.get_num_threads()} threads"
     versions = {p: importlib.metadata.version(p) for p in ("torch", "numpy", "networkx")}
     return {
         "device": f"{device.type} ({name})",

@@ -42,7 +42,7 @@ class Outcome:
 
 
 def run_seed(preset: Preset, settings: Settings, data: ImageSet, seed: int, phases: Phases) -> Outcome:
-    """Build, train and measure.  Choices are made on a validation split of the training images; the test set is read once.
+    """Build, train and measure.  Choices are made on a validation split; the test set is read once.
 
     The unsupervised pass sees training images without labels.  The read-out is fitted twice with the same settings:
     without the validation images, for the validation accuracy, and with them, for the test accuracy.
@@ -95,24 +95,45 @@ def result_line(
 
 
 def _run_backprop(
-    net: Network, settings: Settings, data: ImageSet, training: Tensor, validation: Tensor, rng: torch.Generator, outcome: Outcome,
+    net: Network,
+    settings: Settings,
+    data: ImageSet,
+    training: Tensor,
+    validation: Tensor,
+    rng: torch.Generator,
+    outcome: Outcome,
     phases: Phases,
-) -> None:  # fmt: skip
+) -> None:
     held_out = data.images[validation], data.labels[validation]
     with outcome.phase("training"):
         outcome.curve = fit_end_to_end(
-            net, data.images[training], data.labels[training], epochs=settings.epochs, batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate, weight_decay=settings.weight_decay, rng=rng, validation=held_out, report=phases("training"),
-        )  # fmt: skip
+            net,
+            data.images[training],
+            data.labels[training],
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            rng=rng,
+            validation=held_out,
+            report=phases("training"),
+        )
     outcome.validation_accuracy = outcome.curve[-1]["validation"]
     with outcome.phase("test"):
         outcome.test_accuracy = accuracy(net, data.test_images, data.test_labels)
 
 
 def _run_features(
-    preset: Preset, net: Network, settings: Settings, data: ImageSet, training: Tensor, validation: Tensor, rng: torch.Generator,
-    outcome: Outcome, phases: Phases,
-) -> None:  # fmt: skip
+    preset: Preset,
+    net: Network,
+    settings: Settings,
+    data: ImageSet,
+    training: Tensor,
+    validation: Tensor,
+    rng: torch.Generator,
+    outcome: Outcome,
+    phases: Phases,
+) -> None:
     shown = data.images[: settings.n_train]
     with outcome.phase("unsupervised"):
         if preset.kind == "hebbian":

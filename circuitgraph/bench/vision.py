@@ -28,7 +28,7 @@ def softhebb_layers(depth: int) -> Layers:
         widths = settings.widths or tuple(row[0] for row in _SOFTHEBB[:depth])
         if len(rates) != depth or len(widths) != depth:
             raise ValueError(
-                f"this network has {depth} layers (got {len(rates)} rates and {len(widths)} widths); give one or {depth}"
+                f"network of {depth} layers: got {len(rates)} rates and {len(widths)} widths, expected one or {depth}"
             )
         out = []
         for i, (_, kernel, gain, _, power, pool) in enumerate(_SOFTHEBB[:depth]):
@@ -63,10 +63,23 @@ def image_recipe(dataset: str, about: str, layers: Layers, settings: Settings, q
         dataset,
         about,
         {
-            "softhebb": Preset("hebbian", "Hebbian convolutions in one unsupervised pass, then a linear read-out", build("hebbian"), settings, quick),
-            "backprop": Preset("backprop", "the same circuit with ReLU neurons, trained end to end", build("backprop"),
-                               settings.model_copy(update=few), quick.model_copy(update=few | {"epochs": 3})),
-            "random": Preset("random", "the same circuit untrained, then a linear read-out", build("random"), settings, quick),
+            "softhebb": Preset(
+                "hebbian",
+                "Hebbian convolutions in one unsupervised pass, then a linear read-out",
+                build("hebbian"),
+                settings,
+                quick,
+            ),
+            "backprop": Preset(
+                "backprop",
+                "the same circuit with ReLU neurons, trained end to end",
+                build("backprop"),
+                settings.model_copy(update=few),
+                quick.model_copy(update=few | {"epochs": 3}),
+            ),
+            "random": Preset(
+                "random", "the same circuit untrained, then a linear read-out", build("random"), settings, quick
+            ),
             "pixels": Preset("pixels", "a linear read-out on the pixels", build("pixels"), settings, quick),
         },
-    )  # fmt: skip
+    )

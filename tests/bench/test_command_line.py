@@ -14,8 +14,18 @@ from circuitgraph.data import load_images
 
 SMALL = ["--quick", "--epochs", "2", "--hebbian-passes", "1", "--hebbian-batch-size", "50"]
 KEYS = {
-    "dataset", "preset", "seed", "test_accuracy", "validation_accuracy", "seconds", "n_slots", "n_synapses", "device", "versions", "command",
-}  # fmt: skip
+    "dataset",
+    "preset",
+    "seed",
+    "test_accuracy",
+    "validation_accuracy",
+    "seconds",
+    "n_slots",
+    "n_synapses",
+    "device",
+    "versions",
+    "command",
+}
 
 
 def run(*words: str) -> Result:
@@ -71,12 +81,20 @@ def test_the_same_seed_gives_the_same_accuracy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["cifar11"], "cifar11"), (["digits", "--preset", "softheb"], "softheb"), (["digits", "--device", "abacus"], "abacus"),
-        (["digits", "--epochs", "0"], "--epochs"), (["digits", "--epochs", "many"], "epochs"), (["digits", "--seeds", "x"], "--seeds"),
-        (["digits", "--hebbian-lr", "a"], "--hebbian-lr"), (["digits", "--hebbian-lr", "1,2,3"], "2 layers"), (["digits", "--nonsense"], "nonsense"),
-        (["digits", "--precision", "fp7"], "--precision"), (["digits", "--normalize", "all"], "--normalize"), (["digits", "--seeds", "0"], "--seeds"),
+        (["cifar11"], "cifar11"),
+        (["digits", "--preset", "softheb"], "softheb"),
+        (["digits", "--device", "abacus"], "abacus"),
+        (["digits", "--epochs", "0"], "--epochs"),
+        (["digits", "--epochs", "many"], "epochs"),
+        (["digits", "--seeds", "x"], "--seeds"),
+        (["digits", "--hebbian-lr", "a"], "--hebbian-lr"),
+        (["digits", "--hebbian-lr", "1,2,3"], "of 2 layers"),
+        (["digits", "--nonsense"], "nonsense"),
+        (["digits", "--precision", "fp7"], "--precision"),
+        (["digits", "--normalize", "all"], "--normalize"),
+        (["digits", "--seeds", "0"], "--seeds"),
     ],
-)  # fmt: skip
+)
 def test_wrong_input_is_one_clear_error_with_exit_code_2_and_nothing_written(
     words: list[str], named: str, tmp_path: Path
 ) -> None:

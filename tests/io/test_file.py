@@ -201,6 +201,35 @@ def test_a_file_with_a_right_checksum_and_wrong_content_is_refused_with_the_reas
     assert "\n" not in str(caught.value)
 
 
+def places(spec, at=()):
+    """List the way to everything within JSON data."""
+    inner = spec.items() if isinstance(spec, dict) else enumerate(spec) if isinstance(spec, list) else ()
+    return [place for key, part in inner for place in ((*at, key), *places(part, (*at, key)))]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 9) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "x", "array4", "array5", "projections.x->y.weight", "dense", "<M8[abc]", "conv"]),
+    lambda parts: st.lists(parts, max_size=2)
+    | st.dictionaries(st.sampled_from(["array", "tuple", "dict", "float", "kind"]), parts, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+
+
+@given(st.data())
+@settings(max_examples=300)
+def test_anything_in_the_place_of_anything_is_loaded_or_refused_with_a_file_error(data):
+    def change(spec, arrays):
+        *way, last = data.draw(st.sampled_from(places(spec)))
+        for key in way:
+            spec = spec[key]
+        spec[last] = data.draw(JSON)
+
+    changed = edited(small(), change)
+    if refusal(changed) is None:
+        assert isinstance(_from_bytes(changed), cg.Circuit)
+
+
 def test_the_error_of_load_names_the_file_in_one_line(tmp_path):
     path = tmp_path / "c.safetensors"
     path.write_bytes(b"hello, this is no circuit")

@@ -1,0 +1,124 @@
+"""What rules converge to, what they refuse, and sums over shards."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import circuitgraph as cg
+from circuitgraph.errors import NumericError, RuleError
+from circuitgraph.kernels import DenseKernel, Ends
+from circuitgraph.rules import Change, Signals, weight_change
+
+
+def net_of(rule: cg.Rule, n: int, units: int, **how: object) -> cg.Network:
+    return cg.compile(cg.Circuit().add("x", n).connect("x", "y", cg.Dense(), units=units, rule=rule, **how), dtype=torch.float64)
+
+
+def test_oja_converges_to_the_first_principal_component_at_unit_norm() -> None:
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(500, 4, generator=rng, dtype=torch.float64) * torch.tensor([2.0, 1.0, 0.5, 0.3])
+    turn = torch.linalg.qr(torch.randn(4, 4, generator=rng, dtype=torch.float64))[0]
+    x = x @ turn.t()
+    net = net_of(cg.Oja(1e-4), 4, 1)
+    for _ in range(200):
+        net.learn(net.step(x))
+    w = net.weights["x->y"].detach()
+    first = torch.linalg.svd(x)[2][0]
+    assert abs(w.norm() - 1) < 1e-6
+    assert abs(w @ first) > 1 - 1e-6
+
+
+def test_instar_moves_the_weights_of_an_active_neuron_to_the_mean_of_its_inputs() -> None:
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
+    w = torch.zeros(2, dtype=torch.float64)
+    kernel, ends = DenseKernel(cg.Dense(), (2,), (1,)), Ends(cg.Dense(), (2,), (1,))
+    for _ in range(100):
+        change = weight_change(cg.Instar(0.2), Signals(x, y=torch.ones(2, 1, dtype=torch.float64)), w, kernel, ends)
+        cg.Instar(0.2).apply(w, change, ends)
+    torch.testing.assert_close(w, x.mean(0))
+
+
+@pytest.mark.parametrize("normalize", ["layer", "neuron"])
+def test_softhebb_brings_weight_vectors_to_unit_norm(normalize: str) -> None:
+    rng = torch.Generator().manual_seed(0)
+    net = net_of(cg.SoftHebb(0.05, normalize=normalize), 6, 3, weight=cg.normal(5.0))
+    norms = net.ends["x->y"].norm(net.weights["x->y"].detach())
+    assert (norms - 1).abs().min() > 1
+    for _ in range(2000):
+        x = torch.randn(20, 6, generator=rng, dtype=torch.float64)
+        net.learn(net.step(x / x.norm(dim=1, keepdim=True)))
+    norms = net.ends["x->y"].norm(net.weights["x->y"].detach())
+    assert (norms - 1).abs().max() < 0.05
+
+
+def test_softhebb_flips_the_sign_of_all_but_the_strongest() -> None:
+    y = cg.SoftHebb(0.1).compete(torch.tensor([[0.0, math.log(3), 0.0]]))
+    torch.testing.assert_close(y, torch.tensor([[-0.2, 0.6, -0.2]]))
+
+
+def test_cutoff_silences_losers_and_never_the_winner() -> None:
+    u = torch.tensor([[0.0, math.log(3), 0.0, math.log(2)]])
+    y = cg.SoftHebb(0.1, cutoff=0.9).compete(u)
+    torch.testing.assert_close(y, torch.tensor([[0.0, 3 / 7, 0.0, 0.0]]))
+    assert (cg.SoftHebb(0.1, anti=False, cutoff=0.2).compete(u) > 0).sum() == 2
+
+
+def test_competing_leaves_the_activity_as_it_was() -> None:
+    u = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    before = u.clone()
+    for rule in (cg.SoftHebb(0.1), cg.SoftHebb(0.1, cutoff=0.2), cg.HardWTA(0.1)):
+        rule.terms(Signals(torch.ones(2, 1), u))
+        assert torch.equal(u, before)
+
+
+def test_softhebb_shares_stay_finite_for_huge_inputs() -> None:
+    assert torch.isfinite(cg.SoftHebb(0.1).compete(torch.tensor([[1e30, -1e30, 0.0]]))).all()
+
+
+def test_silence_changes_nothing() -> None:
+    for rule in (cg.Hebb(0.1, "layer"), cg.Oja(0.1, "neuron"), cg.HardWTA(0.1)):
+        net = net_of(rule, 3, 2)
+        before = net.weights["x->y"].detach().clone()
+        net.learn(net.step(torch.zeros(4, 3)))
+        assert torch.equal(net.weights["x->y"], before)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: cg.Hebb(math.nan), "learning_rate"),
+        (lambda: cg.Hebb(True), "learning_rate"),
+        (lambda: cg.Oja("0.1"), "learning_rate"),
+        (lambda: cg.Oja(math.inf), "finite"),
+        (lambda: cg.Instar(0.1, "Layer"), "normalize"),
+        (lambda: cg.HardWTA(0.1, "units"), "normalize"),
+        (lambda: cg.SoftHebb(0.1, normalize="none"), "'layer', 'neuron' or None"),
+        (lambda: cg.SoftHebb(0.1, gain=-1.0), "gain"),
+        (lambda: cg.SoftHebb(0.1, rate_power=-0.5), "rate_power"),
+        (lambda: cg.SoftHebb(0.1, cutoff=1.0), "below 1"),
+    ],
+)
+def test_bad_arguments_are_refused_at_once(make: object, message: str) -> None:
+    with pytest.raises(RuleError, match=message):
+        make()  # type: ignore[operator]
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert cg.SoftHebb(np.float32(0.5), gain=np.float64(2.0)).learning_rate == 0.5
+
+
+def test_a_change_that_is_not_finite_is_refused_and_names_the_place() -> None:
+    kernel, ends = DenseKernel(cg.Dense(), (2,), (1,)), Ends(cg.Dense(), (2,), (1,))
+    x = torch.tensor([[1.0, math.inf]])
+    with pytest.raises(NumericError, match=r"somewhere: .*Hebb\(learning_rate=0.1\)"):
+        weight_change(cg.Hebb(0.1), Signals(x, y=torch.ones(1, 1)), torch.ones(2), kernel, ends, where="somewhere")
+
+
+def test_apply_divides_by_the_largest_change_of_layer_or_neuron() -> None:
+    ends, dw = Ends(cg.Dense(), (2,), (2,)), torch.tensor([1.0, -2.0, 3.0, -4.0])
+    for normalize, expected in (("layer", dw / 4), ("neuron", dw / torch.tensor([2.0, 2.0, 4.0, 4.0])), (None, dw)):
+        w = torch.zeros(4)
+        cg.Hebb(0.1, normalize).apply(w, Change(dw, dw.abs().amax()), ends, scale=2.0)
+        torch.testing.assert_close(w, 0.2 * expected)
