@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from circuitgraph.compiler import Network
+from circuitgraph.compiler.parts import ends_of
 from circuitgraph.errors import ShapeError
 
 Report = Callable[[int, int, dict[str, float]], None]
@@ -165,18 +166,17 @@ class Dropout:
 
     def __init__(self, probability: float, like: Tensor, rng: torch.Generator) -> None:
         self.probability, self.gain = probability, 1 / (1 - probability)
-        self._bits = (
-            like.device.type == "cpu" and probability == 0.5 and like.element_size() == 2 and like.shape[1] % 8 == 0
-        )
+        width = {2: np.int16, 4: np.int32}.get(like.element_size())
+        self._bits = like.device.type == "cpu" and probability == 0.5 and width is not None and like.shape[1] % 8 == 0
         self._rng = np.random.default_rng(int(torch.randint(2**31, (), generator=rng)))
-        self._lut = np.array([[-(b >> k & 1) for k in range(8)] for b in range(256)], dtype=np.int16).view(np.int64)
+        self._masks = np.array([[-(b >> k & 1) for k in range(8)] for b in range(256)], dtype=width).view(np.int64)
 
     def __call__(self, x: Tensor) -> Tensor:
         if not self.probability:
             return x
         if self._bits:
             drawn = np.frombuffer(self._rng.bytes(x.numel() // 8), dtype=np.uint8)
-            mask = torch.from_numpy(self._lut.take(drawn, axis=0)).view(len(x), -1)
+            mask = torch.from_numpy(self._masks.take(drawn, axis=0)).view(len(x), -1)
             return torch.bitwise_and(x.view(torch.int64), mask).view(x.dtype)
         if x.device.type == "cpu":
             drawn = np.frombuffer(self._rng.bytes(x.numel()), dtype=np.uint8).reshape(x.shape)
@@ -247,7 +247,7 @@ def as_activity(images: Tensor) -> Tensor:
 
 def _norms(net: Network) -> dict[str, float]:
     return {
-        p.name: float(net.ends[p.name].norm(net.weights[p.name].detach()).mean())
+        p.name: float(ends_of(net.ends, p.name).norm(net.weights[p.name].detach()).mean())
         for p in net.circuit.projections
         if p.rule is not None
     }

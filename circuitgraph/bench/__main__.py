@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -113,7 +114,7 @@ def _run(
     with live.progress:
         for seed in seeds:
             try:
-                outcome = run_seed(preset, settings, data, seed, lambda p, s=seed: live.phase(f"seed {s}: {p}"))
+                outcome = run_seed(preset, settings, data, seed, partial(live.phase, seed))
             except KeyboardInterrupt:
                 stopped = True
                 break

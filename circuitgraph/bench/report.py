@@ -30,9 +30,9 @@ class Live:
             console=console,
         )
 
-    def phase(self, name: str) -> Report:
+    def phase(self, seed: int, name: str) -> Report:
         """Open a line for a phase and give the function that moves it."""
-        task: TaskID = self.progress.add_task(name, total=None, metrics="")
+        task: TaskID = self.progress.add_task(f"seed {seed}: {name}", total=None, metrics="")
 
         def report(done: int, total: int, metrics: dict[str, float]) -> None:
             shown = "  ".join(f"{k} {v:.4g}" for k, v in metrics.items() if k != "step")

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -156,11 +157,9 @@ def _run_features(
         test = extract(net, data.test_images, report=lambda done, total, _: report(done + m, total + m, {}))
     labels = data.labels[order]
     with outcome.phase("readout"):
-        fit = {"n_classes": data.n_classes, "settings": settings.readout()}
+        fit = partial(fit_readout, n_classes=data.n_classes, settings=settings.readout(), rng=rng)
         held_out = features[n:], labels[n:]
-        _, outcome.curve = fit_readout(
-            features[:n], labels[:n], rng=rng, validation=held_out, report=phases("read-out, validated"), **fit
-        )
+        _, outcome.curve = fit(features[:n], labels[:n], validation=held_out, report=phases("read-out, validated"))
         outcome.validation_accuracy = outcome.curve[-1]["validation"]
-        readout, _ = fit_readout(features, labels, rng=rng, report=phases("read-out, all labels"), **fit)
+        readout, _ = fit(features, labels, report=phases("read-out, all labels"))
         outcome.test_accuracy = readout.accuracy(test, data.test_labels)

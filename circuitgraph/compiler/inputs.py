@@ -38,10 +38,10 @@ def read_inputs(plan: Plan, x: Input, device: torch.device, dtype: torch.dtype) 
 def _check(plan: Plan, name: str, value: Tensor, batch: int | None) -> None:
     shape, where = plan.circuit.population(name).shape, f"step: input of {name!r}"
     if not isinstance(value, Tensor):
-        raise ShapeError(f"{where} (got {type(value).__name__}, expected a tensor); pass torch.as_tensor(...)")
+        raise ShapeError(f"{where} is no tensor (got {type(value).__name__}); pass torch.as_tensor(...)")
     if tuple(value.shape[1:]) != shape or value.ndim == 0 or batch not in (None, len(value)):
-        size = "B" if batch is None else str(batch)
-        raise ShapeError(f"{where} (got {tuple(value.shape)}, expected {(size, *shape)})".replace("'", ""))
+        expected = ", ".join(map(str, ("B" if batch is None else batch, *shape)))
+        raise ShapeError(f"{where} has another shape (got {tuple(value.shape)}, expected ({expected}))")
     if value.is_complex():
         raise NumericError(f"{where} is complex (got {value.dtype}, expected real numbers)")
     # On an accelerator the check would wait for all work before it.

@@ -319,7 +319,7 @@ def _mean(old: Tensor, new: Tensor, reduce: Reduce, processes: Tensor) -> Tensor
 def _check_loaded(net: nn.Module, keys: object) -> None:
     """Refuse loaded weights that contradict the plan, which takes some fixed weights to be one and never reads them."""
     assert isinstance(net, Network)
-    for name in net._ones:
+    for name in sorted(net._ones):
         if not bool((net.weights[name] == 1).all()):
             mend = "compile a circuit that has these weights"
             raise StructureError(f"load_state_dict: fixed weights of {name!r} are one in this circuit's plan; {mend}")

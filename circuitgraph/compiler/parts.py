@@ -137,9 +137,9 @@ def _assemble(
     kernels, ends = {}, {}
     for p in circuit.projections:
         if p.name in pushed:
-            kernels[p.name] = _known(old, p, circuit, forced.get(p.name)) or make_kernel(
-                p.topology, *circuit.shapes(p), forced.get(p.name)
-            )
+            name = forced.get(p.name)
+            known = _known(old, p, circuit, name)
+            kernels[p.name] = make_kernel(p.topology, *circuit.shapes(p), name) if known is None else known
         if p.rule is not None:
             ends[p.name] = Ends(p.topology, *circuit.shapes(p))
     plan = replace(plan, kernels={n: k.name for n, k in kernels.items()})
@@ -189,8 +189,8 @@ def _carried_memory(old: Parts, circuit: Circuit, p: Population, remap: Remap, p
         if key not in live:
             values[key] = place.move(fresh)
         else:
+            _check_size(f"population {p.name!r}", len(live[key] if index is None else index), len(fresh), "units")
             values[key] = live[key] if index is None else _take(live[key], index, fresh.numpy())
-            _check_size(f"population {p.name!r}", len(values[key]), len(fresh), "units")
     return values
 
 

@@ -16,6 +16,12 @@ class State:
     first, the outputs that delayed projections still have to deliver.
 
     Shape: every column has the batch first (1 where it has no batch).
+
+    Example:
+        >>> import torch, circuitgraph as cg
+        >>> state = cg.compile(cg.Circuit().add("x", 2, cg.ReLU())).step(torch.tensor([[-1.0, 1.0]]))
+        >>> state["x"].tolist(), state["x", "in"].tolist()
+        ([[0.0, 1.0]], [[-1.0, 1.0]])
     """
 
     fingerprint: str

@@ -105,5 +105,10 @@ class _Push(torch.autograd.Function):
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
-    """Give the type that sums of this type are kept in: float64 stays, the rest becomes float32."""
+    """Give the type that sums of this type are kept in: float64 stays, the rest becomes float32.
+
+    Example:
+        >>> wide(torch.bfloat16)
+        torch.float32
+    """
     return torch.float64 if dtype == torch.float64 else torch.float32

@@ -12,6 +12,11 @@ def make_kernel(topology: Topology, pre: Shape, post: Shape, name: str | None = 
     Raises:
         UnknownNameError: if there is no kernel of that name.
         StructureError: if it does not support the topology.
+
+    Example:
+        >>> from circuitgraph.topologies import Dense
+        >>> make_kernel(Dense(), (3,), (2,)).name, make_kernel(Dense(), (3,), (2,), "sparse").name
+        ('dense', 'sparse')
     """
     names = [name] if name else list(kernels)
     able = [kernels[n] for n in names if kernels[n].supports(topology, pre, post)]

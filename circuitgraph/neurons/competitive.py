@@ -19,6 +19,12 @@ class Triangle(Neuron):
     """Fire above the mean of the units at the same site: y = max(u - mean over units of u, 0) ** power.
 
     The mean passes no gradient.  Coates, Ng and Lee (2011); the power is from Journe et al. (2023).
+
+    Example:
+        >>> import torch
+        >>> z, _ = Triangle(2.0).drive({"in": torch.tensor([[0.0, 2.0, 4.0]])}, {}, training=False)
+        >>> Triangle(2.0).respond(z).tolist()
+        [[0.0, 0.0, 4.0]]
     """
 
     power: float = 1.0
@@ -88,6 +94,11 @@ class KWinners(Neuron):
     """Let the k strongest pass and silence the rest: among the units of each site, or among all neurons.
 
     Exactly k pass, also where inputs are equal; which of equals is the sort's choice.
+
+    Example:
+        >>> import torch
+        >>> KWinners(2).drive({"in": torch.tensor([[3.0, 1.0, 2.0]])}, {}, training=False)[0].tolist()
+        [[3.0, 0.0, 2.0]]
     """
 
     k: int
@@ -122,6 +133,11 @@ class Softmax(Neuron):
     """Compete softly among the units of each site: y = exp(gain * u) / sum over units of exp(gain * u).
 
     The stable, fused form of exponential neurons with a divisive interneuron (`Inhibit`).
+
+    Example:
+        >>> import torch
+        >>> Softmax().drive({"in": torch.zeros(1, 4)}, {}, training=False)[0].tolist()
+        [[0.25, 0.25, 0.25, 0.25]]
     """
 
     gain: float = 1.0

@@ -56,7 +56,14 @@ class Exponential(_Pointwise):
 @neurons.register("divide")
 @value
 class Divide(Neuron):
-    """Divide the input by shunting inhibition: y = in / shunt, and 0 where nothing shunts."""
+    """Divide the input by shunting inhibition: y = in / shunt, and 0 where nothing shunts.
+
+    Example:
+        >>> import torch
+        >>> ports = {"in": torch.tensor([[6.0, 6.0]]), "shunt": torch.tensor([[2.0, 0.0]])}
+        >>> Divide().drive(ports, {}, training=False)[0].tolist()
+        [[3.0, 0.0]]
+    """
 
     ports = ("in", "shunt")
 

@@ -10,7 +10,16 @@ from circuitgraph.rules.rule import Normalize, Rule, Signals, Term, need_rate
 @rules.register("hebb")
 @value
 class Hebb(Rule):
-    """Strengthen what fires together: dw = x * y (Hebb 1949).  Unbounded; a negative rate makes it anti-Hebbian."""
+    """Strengthen what fires together: dw = x * y (Hebb 1949).  Unbounded; a negative rate makes it anti-Hebbian.
+
+    Example:
+        >>> import torch, circuitgraph as cg
+        >>> circuit = cg.Circuit().add("x", 2).connect("x", "y", cg.Dense(), units=1, weight=1.0, rule=Hebb(0.5))
+        >>> net = cg.compile(circuit)
+        >>> net.learn(net.step(torch.tensor([[1.0, 2.0]])))
+        >>> net.weights["x->y"].tolist()
+        [2.5, 4.0]
+    """
 
     learning_rate: float
     normalize: Normalize = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import reduce
+from math import prod
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,9 @@ from circuitgraph.ir.shape import Shape, is_integer
 Ints = int | tuple[int, ...]
 Window = Mapping[str, tuple[int, ...]]
 """kernel, stride, padding and dilation, in this order, one number per dimension each."""
+
+MOST_TAPS = 2**24
+"""A larger window is a mistake, or a hostile file: it is refused before any table of that size is made."""
 
 
 class Slides(Protocol):
@@ -55,7 +59,11 @@ def out_sites(topology: Slides, pre: Shape) -> Shape:
     if not 1 <= rank <= 3:
         got = f"got {rank}, expected shape (units, length), (units, height, width) or (units, depth, height, width)"
         raise ShapeError(f"{topology!r}: needs 1 to 3 dimensions of sites, not those of {pre} ({got})")
-    out = tuple(_out(n, *axis) for n, *axis in _axes(pre[1:], topology.window(rank)))
+    window = topology.window(rank)
+    if prod(window["kernel"]) > MOST_TAPS:
+        got = f"got {prod(window['kernel']):,} taps, expected at most {MOST_TAPS:,}"
+        raise ShapeError(f"{topology!r}: kernel too large ({got}); use Dense")
+    out = tuple(_out(n, *axis) for n, *axis in _axes(pre[1:], window))
     if min(out) < 1:
         mend = "pad it or use a smaller kernel"
         raise ShapeError(f"{topology!r}: window larger than the input (got sites {pre[1:]}); {mend}")

@@ -3,19 +3,22 @@
 import runpy
 from pathlib import Path
 
+# --8<-- [start:imports]
+import torch
+from torch import Tensor
+
+import circuitgraph as cg
+from circuitgraph.ir import Shape, Topology
+from circuitgraph.kernels import Kernel
+from circuitgraph.registry import kernels
+from circuitgraph.testing import check_kernel
+
+# --8<-- [end:imports]
+
 Ring = runpy.run_path(str(Path(__file__).with_name("extend_topology.py")))["Ring"]
 
+
 # --8<-- [start:code]
-import torch  # noqa: E402
-from torch import Tensor  # noqa: E402
-
-import circuitgraph as cg  # noqa: E402
-from circuitgraph.ir import Shape, Topology  # noqa: E402
-from circuitgraph.kernels import Kernel  # noqa: E402
-from circuitgraph.registry import kernels  # noqa: E402
-from circuitgraph.testing import check_kernel  # noqa: E402
-
-
 @kernels.register("ring")
 class RingKernel(Kernel):
     """Turn the ring by one neighbour at a time; no index is read."""

@@ -8,7 +8,7 @@ import circuitgraph as cg
 circuit = (
     cg.Circuit()
     .add("image", (1, 8, 8))
-    .connect("image", "v1", cg.Conv(3), units=16, neuron=cg.Triangle(), rule=cg.SoftHebb(0.05), weight=cg.normal(25.0))
+    .connect("image", "v1", cg.Conv(3), units=16, neuron=cg.Triangle(), rule=cg.SoftHebb(0.05))
     .connect("v1", "label", cg.Dense(), units=10)
 )
 net = cg.compile(circuit)

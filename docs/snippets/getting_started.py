@@ -1,16 +1,18 @@
 """Digits from first line to graph: build, compile, train, read out, save, look."""
 
 # --8<-- [start:build]
+import networkx as nx
 import torch
 
 import circuitgraph as cg
+from circuitgraph import train
 
 circuit = (
     cg.Circuit()
     .add("image", (1, 8, 8), cg.BatchNorm())
     .connect(
         "image", "v1", cg.Conv(3, padding=1, mode="reflect"), units=64,
-        neuron=cg.Triangle(), rule=cg.SoftHebb(0.05), weight=cg.normal(25.0), rng=0,
+        neuron=cg.Triangle(), rule=cg.SoftHebb(0.05), rng=0,
     )
     .connect("v1", "pool", cg.Pool(2))
 )  # fmt: skip
@@ -23,14 +25,16 @@ print(net.plan)
 # --8<-- [end:compile]
 
 # --8<-- [start:train]
-from circuitgraph import train  # noqa: E402
-
 data = cg.load_images("digits")
 print(data)
 rng = torch.Generator().manual_seed(0)
-norms = train.unsupervised_pass(net, data.images, batch_size=10, passes=2, rng=rng)
-print("mean weight norm of a unit in v1, before and after:", norms[0]["image->v1"], norms[-1]["image->v1"])
+before = net.weights["image->v1"].detach().clone().view(64, -1)  # a row for each unit
+train.unsupervised_pass(net, data.images, batch_size=10, passes=2, rng=rng)
+after = net.weights["image->v1"].detach().view(64, -1)
+turned = torch.cosine_similarity(before, after).mean().item()
+print("mean cosine between a unit's weights before and after:", round(turned, 2))
 # --8<-- [end:train]
+assert turned < 0.8, "the weights did not turn"
 
 # --8<-- [start:readout]
 training, validation = data.split(200, rng=0)
@@ -38,9 +42,10 @@ features = train.extract(net, data.images)
 readout, _ = train.fit_readout(
     features[training], data.labels[training], data.n_classes, train.ReadoutSettings(epochs=20, batch_size=64), rng=rng
 )
-print("validation accuracy in percent:", readout.accuracy(features[validation], data.labels[validation]))
+percent = readout.accuracy(features[validation], data.labels[validation])
+print("validation accuracy:", percent, "%")
 # --8<-- [end:readout]
-assert readout.accuracy(features[validation], data.labels[validation]) > 80
+assert percent > 80
 
 # --8<-- [start:save]
 trained = net.snapshot()
@@ -49,8 +54,6 @@ assert cg.load("digits.safetensors") == trained
 # --8<-- [end:save]
 
 # --8<-- [start:networkx]
-import networkx as nx  # noqa: E402
-
 whole = cg.to_networkx(trained, "population")
 print(list(nx.topological_sort(whole)))
 

@@ -9,7 +9,7 @@ import circuitgraph as cg
 circuit = (
     cg.Circuit()
     .add("x", 64)
-    .connect("x", "h", cg.Dense(), units=32, neuron=cg.Triangle(), rule=cg.SoftHebb(0.01), weight=cg.normal(25.0))
+    .connect("x", "h", cg.Dense(), units=32, neuron=cg.Triangle(), rule=cg.SoftHebb(0.01))
     .connect("h", "y", cg.Dense(), units=10)
 )
 net = cg.compile(circuit)

@@ -9,7 +9,9 @@ from circuitgraph.errors import ShapeError, StructureError, UnknownNameError
 
 
 def chain(**y: object) -> cg.Circuit:
-    return cg.Circuit().add("x", 3).add("y", 2, **y).connect("x", "y", cg.Dense()).connect("y", "z", cg.Dense(), units=2)
+    return (
+        cg.Circuit().add("x", 3).add("y", 2, **y).connect("x", "y", cg.Dense()).connect("y", "z", cg.Dense(), units=2)
+    )
 
 
 def test_inhibiting_hands_on_what_the_population_projected_to() -> None:
@@ -55,7 +57,7 @@ def test_linear_and_equally_exponential_populations_are_inhibited(neuron: cg.Neu
 
 def test_inhibiting_twice_or_nobody_is_refused() -> None:
     once, _ = cg.Inhibit("y").apply(chain())
-    with pytest.raises(StructureError, match="y_inhibited.*taken"):
+    with pytest.raises(StructureError, match=r"y_inhibited.*taken"):
         cg.Inhibit("y").apply(once)
     with pytest.raises(UnknownNameError, match="'w'"):
         cg.Inhibit("w").apply(chain())
@@ -109,7 +111,7 @@ def test_what_is_no_list_of_indices_is_refused_at_once(slots: object) -> None:
 
 @pytest.mark.parametrize("slots", [[6], [-1]])
 def test_slots_out_of_range_are_refused(slots: list[int]) -> None:
-    with pytest.raises(ShapeError, match="out of range .*0 to 5"):
+    with pytest.raises(ShapeError, match=r"out of range .*0 to 5"):
         cg.RemoveSlots("x->y", slots).apply(chain())
 
 

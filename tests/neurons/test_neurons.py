@@ -12,7 +12,9 @@ from circuitgraph.errors import ShapeError, StateError
 from circuitgraph.neurons import softmax_units
 
 
-def fire(neuron: cg.Neuron, *, training: bool = False, memory: dict[str, Tensor] | None = None, **ports: Tensor) -> Tensor:
+def fire(
+    neuron: cg.Neuron, *, training: bool = False, memory: dict[str, Tensor] | None = None, **ports: Tensor
+) -> Tensor:
     given = {("in" if k == "u" else k): v for k, v in ports.items()}
     return neuron.respond(neuron.drive(given, memory or {}, training=training)[0])
 
@@ -54,7 +56,9 @@ def test_the_mean_of_triangle_passes_no_gradient_and_silence_none_at_all(power: 
 @pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5), (6, 4, 3, 3)])
 def test_batch_norm_is_torch_batch_norm_in_training_eval_and_memory(shape: tuple[int, ...]) -> None:
     torch_norm = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}[len(shape)](shape[1], affine=False).double()
-    net = cg.compile(cg.Circuit().add("x", shape[1:], cg.BatchNorm()), dtype=torch.float64, activity_dtype=torch.float64)
+    net = cg.compile(
+        cg.Circuit().add("x", shape[1:], cg.BatchNorm()), dtype=torch.float64, activity_dtype=torch.float64
+    )
     for step in range(3):
         u = noise(*shape) * (1 + step) + step
         state = net.step(u)

@@ -120,8 +120,8 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize(("topology", "pre", "post", "end"), WIRINGS, ids=repr)
-@pytest.mark.parametrize(("rule", "signal", "normalize", "rate_power"), RULES, ids=lambda r: repr(r) if r else "")
+@pytest.mark.parametrize(("topology", "pre", "post", "end"), WIRINGS, ids=[repr(w[0]) for w in WIRINGS])
+@pytest.mark.parametrize(("rule", "signal", "normalize", "rate_power"), RULES, ids=[repr(r[0]) for r in RULES])
 def test_a_learning_step_is_the_published_formula(
     rule: cg.Rule, signal: Signal, normalize: str | None, rate_power: float | None,
     topology: Topology, pre: Shape, post: Shape, end: str,

@@ -13,7 +13,9 @@ from circuitgraph.rules import Change, Signals, weight_change
 
 
 def net_of(rule: cg.Rule, n: int, units: int, **how: object) -> cg.Network:
-    return cg.compile(cg.Circuit().add("x", n).connect("x", "y", cg.Dense(), units=units, rule=rule, **how), dtype=torch.float64)
+    return cg.compile(
+        cg.Circuit().add("x", n).connect("x", "y", cg.Dense(), units=units, rule=rule, **how), dtype=torch.float64
+    )
 
 
 def test_oja_converges_to_the_first_principal_component_at_unit_norm() -> None:

@@ -234,3 +234,8 @@ def test_the_stride_of_a_pool_follows_its_kernel() -> None:
 def test_arguments_of_a_pool_are_refused_where_they_are_given(args: dict[str, Any]) -> None:
     with pytest.raises(ShapeError, match=r"Pool: .*\(got"):
         Pool(**args)
+
+
+def test_an_absurd_kernel_is_refused_before_anything_of_its_size_is_made() -> None:
+    with pytest.raises(ShapeError, match="kernel too large"):
+        Conv(10**9, padding=5 * 10**8).check((1, 4), (1, 4))
