@@ -46,7 +46,7 @@ _HOMES = {
     "circuitgraph.topologies": (
         "Conv Dense ErdosRenyi Explicit Gather GraphConv GraphEdges OneToOne Pool Pruned SmallWorld Spread"
     ),
-    "circuitgraph.views": "from_adjacency from_networkx from_pandas to_networkx to_pandas",
+    "circuitgraph.views": "from_adjacency from_networkx from_pandas to_adjacency to_networkx to_pandas",
     "circuitgraph.io": "load save",
     "circuitgraph.edits": "Edit Inhibit RemoveSlots",
     "circuitgraph.kernels": "Kernel tune_allocator",
@@ -56,12 +56,13 @@ _HOMES = {
     "circuitgraph.data": "ImageSet load_images",
     "circuitgraph.nets": "ConvLayer hebbian_cnn mlp",
 }
+_MODULES = {"data", "errors", "io", "ir", "nets", "registry", "testing", "train", "views"}
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"errors", "ir", "registry", "testing"}:
+    if name in _MODULES:
         return importlib.import_module(f"circuitgraph.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'circuitgraph' has no attribute {name!r}")

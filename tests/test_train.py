@@ -41,7 +41,7 @@ def test_dropout_silences_the_asked_share_and_passes_the_rest_unchanged(dtype: t
 
 def test_the_read_outs_gradient_is_that_of_cross_entropy() -> None:
     x, labels = torch.rand(8, 16), torch.arange(8) % 3
-    readout = train.Readout(16, 3, seeded())
+    readout = train.Readout(16, 3)
     loss = train._readout_step(readout, x, labels, 0.1, 2.0)
     got = readout.weight.grad, readout.bias.grad
     readout.zero_grad()

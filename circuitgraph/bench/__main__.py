@@ -104,9 +104,6 @@ def _run(
     folder: Path,
     as_json: bool,
 ) -> None:
-    # Before the first parallel operation: worker threads inherit the flag from the thread that starts them.
-    torch.set_flush_denormal(True)
-    tune_allocator()
     outcomes: list[Outcome] = []
     lines: list[dict[str, Any]] = []
     live, stopped = report.Live(console), False
@@ -215,7 +212,10 @@ def _fail(message: str, code: int = 2) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, with the process tuned for it: not done on import, nor where tests call the command."""
+    # Before the first parallel operation: worker threads inherit the flag from the thread that starts them.
+    torch.set_flush_denormal(True)
+    tune_allocator()
     app()
 
 

@@ -7,6 +7,8 @@ RECIPE = image_recipe(
     "cifar100",
     "32x32 colour photographs in 100 classes",
     softhebb_layers(3),
-    Settings(epochs=40, weight_decay=0.05, label_smoothing=0.1),
-    Settings(widths=(48, 192, 768), n_train=20_000, epochs=20),
+    Settings(epochs=40, learning_rate=1e-4, weight_decay=1.0, label_smoothing=0.1),
+    Settings(
+        widths=(48, 192, 768), n_train=20_000, epochs=20, learning_rate=1e-4, weight_decay=1.0, label_smoothing=0.1
+    ),
 )

@@ -7,6 +7,6 @@ RECIPE = image_recipe(
     "fashion-mnist",
     "28x28 pictures of clothing in 10 classes",
     softhebb_layers(2),
-    Settings(epochs=30),
+    Settings(epochs=30, learning_rate=1e-4, weight_decay=1.0, label_smoothing=0.1),
     Settings(widths=(48, 192), n_train=10_000, n_labelled=20_000, epochs=10),
 )

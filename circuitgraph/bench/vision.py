@@ -58,7 +58,7 @@ def image_recipe(dataset: str, about: str, layers: Layers, settings: Settings, q
 
         return circuit
 
-    few = {"epochs": 20, "batch_size": 64, "weight_decay": 0.01}
+    few = {"epochs": 20, "batch_size": 64, "learning_rate": 1e-3, "weight_decay": 0.01}
     return Recipe(
         dataset,
         about,

@@ -51,7 +51,7 @@ class Fire:
 Op = Push | Fire
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """The operations of one time step and what fusions changed.  Printable.
 
@@ -98,6 +98,8 @@ class Plan:
         for i, op in enumerate(self.ops, 1):
             lines.append(f"{i:3d}  {self._describe(op)}")
         return "\n".join([*lines, *(f"     fused: {note}" for note in self.notes)])
+
+    __repr__ = __str__
 
     def _describe(self, op: Op) -> str:
         if isinstance(op, Fire):
