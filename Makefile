@@ -1,4 +1,4 @@
-# make cifar10 | bench-quick | test | slow | check | format | docs | clean       e.g.  make cifar10 ARGS="--quick"
+# make cifar10 | bench-quick | results | test | slow | check | format | docs | clean       e.g.  make cifar10 ARGS="--quick"
 PYTHON  ?= python3
 VENV    ?= .venv
 WORKERS ?= 2
@@ -10,7 +10,7 @@ INPUTS  := pyproject.toml constraints.txt $(BIN)/python
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help cifar10 bench-quick setup test slow check format docs clean
+.PHONY: help cifar10 bench-quick results setup test slow check format docs clean
 
 help:
 	@sed -n 1p Makefile
@@ -20,6 +20,18 @@ cifar10: $(VENV)/.installed
 
 bench-quick: $(VENV)/.installed
 	$(BIN)/python -m circuitgraph.bench cifar10 --quick $(ARGS)
+
+# The runs behind the tables in README and docs, about an hour on two cores; then the tables.
+RESULTS := benchmarks/results
+results: $(VENV)/.installed
+	$(BIN)/python -m circuitgraph.bench cifar10 --seeds 3 --json > $(RESULTS)/cifar10-softhebb-bf16.jsonl
+	$(BIN)/python -m circuitgraph.bench cifar10 --quick --json > $(RESULTS)/cifar10-quick.jsonl
+	$(BIN)/python -m circuitgraph.bench mnist --seeds 3 --json > $(RESULTS)/mnist-softhebb.jsonl
+	$(BIN)/python -m circuitgraph.bench cifar10 --precision fp32 --seeds 2 --json > $(RESULTS)/cifar10-softhebb-fp32.jsonl
+	$(BIN)/python -m circuitgraph.bench cifar10 --cutoff 0.001 --seeds 3 --json > $(RESULTS)/cifar10-softhebb-cutoff.jsonl
+	$(BIN)/python benchmarks/softhebb.py
+	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/table.py --write
 
 setup: $(VENV)/.installed-dev
 

@@ -51,6 +51,18 @@ def test_the_read_outs_gradient_is_that_of_cross_entropy() -> None:
     torch.testing.assert_close(got, (readout.weight.grad, readout.bias.grad))
 
 
+def test_what_all_classes_share_does_not_drown_what_tells_them_apart() -> None:
+    rng = seeded()
+    x = (16 * torch.rand(200, 2048, generator=rng)).bfloat16()
+    readout = train.Readout(2048, 4)
+    readout.weight.data = 1 + 0.001 * torch.randn(4, 2048, generator=rng)
+    logits = F.linear(x, readout.contrast(torch.bfloat16)).float()
+    exact = readout(x)
+    assert exact.mean() > 1000
+    assert exact.std(1).max() < 5
+    assert (logits.argmax(1) == exact.argmax(1)).float().mean() > 0.97
+
+
 def test_a_read_out_learns_separable_classes() -> None:
     labels = torch.arange(200) % 4
     x = F.one_hot(labels, 4).float().repeat(1, 4) + 0.1 * torch.rand(200, 16, generator=seeded())

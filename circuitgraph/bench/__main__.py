@@ -32,7 +32,7 @@ def bench(
     preset: Annotated[str | None, typer.Option(help="which preset of the recipe")] = None,
     seeds: Annotated[str, typer.Option(help="how many seeds, or which: '3' or '0,5,7'")] = "1",
     quick: Annotated[
-        bool, typer.Option("--quick", help="a smaller network and fewer images: two minutes instead of ten")
+        bool, typer.Option("--quick", help="a narrower network and fewer images, for a first look")
     ] = False,
     epochs: Annotated[int | None, typer.Option(help="epochs of the part that is trained by gradient")] = None,
     batch_size: Annotated[int | None, typer.Option(help="batch size of that part")] = None,

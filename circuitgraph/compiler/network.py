@@ -214,7 +214,7 @@ class Network(nn.Module):
             dataclasses.replace(p, memory={k: _home(v) for k, v in memory_of(self.memory, p.name).items()})
             for p in circuit.populations
         ]
-        return Circuit(tuple(populations), tuple(projections))
+        return dataclasses.replace(circuit, populations=tuple(populations), projections=tuple(projections))
 
     def edit(self, edit: Edit) -> Remap:
         """Change the structure of the live network; weights and memory of survivors stay on their device.

@@ -20,6 +20,7 @@ def encode_circuit(circuit: Circuit, arrays: Arrays) -> dict[str, Any]:
         "schema": SCHEMA,
         "populations": [_encode_population(p, arrays) for p in circuit.populations],
         "projections": [_encode_projection(p, arrays) for p in circuit.projections],
+        "attributes": encode_item(dict(circuit.attributes), "circuit attributes"),
     }
 
 
@@ -33,9 +34,13 @@ def decode_circuit(spec: Any, arrays: Arrays) -> Circuit:
     if not isinstance(spec, dict) or spec.get("schema") != SCHEMA:
         got = spec.get("schema") if isinstance(spec, dict) else spec
         raise FileError(f"unknown schema (got {got!r}, expected {SCHEMA}); read it with the version that wrote it")
-    _need(spec, "circuit", schema=int, populations=list, projections=list)
+    _need(spec, "circuit", schema=int, populations=list, projections=list, attributes=dict)
     populations = tuple(_decode_population(p, arrays) for p in spec["populations"])
-    return Circuit(populations, tuple(_decode_projection(p, arrays) for p in spec["projections"]))
+    projections = tuple(_decode_projection(p, arrays) for p in spec["projections"])
+    attributes = decode_item(spec["attributes"])
+    if not isinstance(attributes, dict):
+        raise FileError(f"circuit: attributes of a wrong type (got {attributes!r}, expected names and values)")
+    return Circuit(populations, projections, attributes)
 
 
 def _encode_population(p: Population, arrays: Arrays) -> dict[str, Any]:

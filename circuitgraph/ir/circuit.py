@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,14 @@ from circuitgraph.ir.projection import Projection, check_topology, draw_weight
 from circuitgraph.ir.shape import Shape, as_shape
 from circuitgraph.ir.tables import Slots, Synapses
 from circuitgraph.ir.topology import Topology
-from circuitgraph.ir.value import Value
+from circuitgraph.ir.value import Value, rebuild
 
 
 @dataclasses.dataclass(frozen=True)
 class Circuit:
     """A frozen value: populations and the projections between them, in the order they were added.
+
+    `attributes` is what people know about the whole (a source, a species); computation never reads it.
 
     Raises:
         StructureError: a name that is taken, an end that does not exist, or a zero-delay loop.
@@ -36,8 +39,10 @@ class Circuit:
 
     populations: tuple[Population, ...] = ()
     projections: tuple[Projection, ...] = ()
+    attributes: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
         object.__setattr__(self, "populations", _all_of("populations", self.populations, Population))
         object.__setattr__(self, "projections", _all_of("projections", self.projections, Projection))
         # One name space for both: a Remap lists what is removed by name alone.
@@ -47,6 +52,10 @@ class Circuit:
             self._check_fit(projection)
         edges = [(p.pre, p.post) for p in self.projections if not p.delay]
         zero_delay_order([p.name for p in self.populations], edges)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        parts = {"populations": self.populations, "projections": self.projections, "attributes": dict(self.attributes)}
+        return rebuild, (type(self), parts)
 
     def _check_fit(self, projection: Projection) -> None:
         where = f"projection {projection.name!r}"

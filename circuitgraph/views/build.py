@@ -1,7 +1,7 @@
 """From nodes, edges and attributes to a circuit of one population and one recurrent projection."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,6 +22,7 @@ def graph_circuit(
     *,
     name: str,
     delay: int,
+    attributes: Mapping[str, Any] | None = None,
 ) -> Circuit:
     """Make a circuit whose units are the nodes and whose slots are the edges, both in the order given."""
     n_nodes = len(next(iter(node_columns.values())))
@@ -29,7 +30,7 @@ def graph_circuit(
         raise ShapeError("graph: no nodes (got 0, expected at least 1); a population has at least one unit")
     population = Population(name, (n_nodes,), attributes=node_columns)
     projection = Projection(name, name, Explicit(pre, post), weight, delay=delay, attributes=edge_columns)
-    return Circuit((population,), (projection,))
+    return Circuit((population,), (projection,), attributes or {})
 
 
 def positions(labels: Sequence[Hashable]) -> dict[Hashable, int]:

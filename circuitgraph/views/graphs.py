@@ -30,8 +30,8 @@ def from_networkx(
     Python numbers.  The edge attribute `weight` becomes the weights; an edge without one counts as 1, and loses it
     again in `to_networkx` unless it has changed.  `weight=None` makes all weights 1 and reads no attribute.
 
-    An undirected edge becomes two slots, one in each direction (a loop: one).  Keys of a multigraph and the attributes
-    of the graph itself (`graph.graph`) are not kept.
+    An undirected edge becomes two slots, one in each direction (a loop: one).  The attributes of the graph
+    itself become the circuit's; keys of a multigraph are not kept.
 
     Raises:
         StructureError: parallel edges, unless `merge="sum"` adds their weights and keeps the attributes of the first;
@@ -63,7 +63,9 @@ def from_networkx(
     if weight is not None and any(given[k] is ABSENT for k in first):
         edge_columns[weight] = column((given[k] for k in first), f"edge attribute {weight!r}")
     nodes = {label: column(labels, "node"), **columns}
-    return graph_circuit(nodes, pre[first], post[first], total, edge_columns, name=name, delay=delay)
+    return graph_circuit(
+        nodes, pre[first], post[first], total, edge_columns, name=name, delay=delay, attributes=graph.graph
+    )
 
 
 def to_networkx(
@@ -104,6 +106,7 @@ def to_networkx(
     if level == "population":
         return _population_graph(circuit)
     graph = nx.MultiDiGraph() if _has_parallel(circuit) else nx.DiGraph()
+    graph.graph.update(circuit.attributes)
     keys: dict[str, list[Hashable]] = {}
     plain = tables.is_graph(circuit, label)
     for block in tables.nodes(circuit, level, label):
@@ -133,6 +136,7 @@ def _has_parallel(circuit: Circuit) -> bool:
 
 def _population_graph(circuit: Circuit) -> nx.MultiDiGraph:
     graph = nx.MultiDiGraph()
+    graph.graph.update(circuit.attributes)
     described = tables.populations(circuit)
     for p, *row in zip(circuit.populations, *described.values(), strict=True):
         graph.add_node(p.name, **dict(zip(described, row, strict=True)))

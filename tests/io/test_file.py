@@ -1,6 +1,7 @@
 import copy
 import json
 import os
+import pathlib
 import stat
 import subprocess
 import sys
@@ -339,3 +340,11 @@ def test_saving_changes_nothing_in_the_circuit():
     before = copy.deepcopy(_to_bytes(circuit))
     assert _to_bytes(circuit) == before
     assert circuit == small()
+
+
+def test_attributes_of_a_circuit_come_back_and_count_in_comparisons(tmp_path: pathlib.Path) -> None:
+    circuit = cg.Circuit(attributes={"species": "C. elegans", "years": [1986, 2019], "note": None}).add("x", 2)
+    cg.save(circuit, tmp_path / "a")
+    assert cg.load(tmp_path / "a") == circuit
+    assert circuit != cg.Circuit().add("x", 2)
+    assert copy.deepcopy(circuit) == circuit

@@ -230,3 +230,11 @@ def test_a_large_view_is_refused_before_anything_is_listed(monkeypatch):
 def test_an_empty_circuit_gives_an_empty_graph():
     for level in ("population", "unit", "neuron"):
         assert len(to_networkx(cg.Circuit(), level)) == 0
+
+
+def test_attributes_of_the_graph_itself_survive_the_round_trip() -> None:
+    g = nx.DiGraph(name="tiny", species="C. elegans", year=1986)
+    g.add_edge("AVAL", "VA1", weight=2.0)
+    circuit = cg.from_networkx(g)
+    assert dict(circuit.attributes) == g.graph
+    assert cg.to_networkx(circuit).graph == g.graph
