@@ -27,8 +27,8 @@ results: $(VENV)/.installed
 	$(BIN)/python -m circuitgraph.bench cifar10 --seeds 3 --json > $(RESULTS)/cifar10-softhebb-bf16.jsonl
 	$(BIN)/python -m circuitgraph.bench cifar10 --quick --json > $(RESULTS)/cifar10-quick.jsonl
 	$(BIN)/python -m circuitgraph.bench mnist --seeds 3 --json > $(RESULTS)/mnist-softhebb.jsonl
-	$(BIN)/python -m circuitgraph.bench cifar10 --precision fp32 --seeds 2 --json > $(RESULTS)/cifar10-softhebb-fp32.jsonl
-	$(BIN)/python -m circuitgraph.bench cifar10 --cutoff 0.001 --seeds 3 --json > $(RESULTS)/cifar10-softhebb-cutoff.jsonl
+	$(BIN)/python -m circuitgraph.bench cifar10 --precision fp32 --json > $(RESULTS)/cifar10-softhebb-fp32.jsonl
+	$(BIN)/python -m circuitgraph.bench cifar10 --cutoff 0.001 --json > $(RESULTS)/cifar10-softhebb-cutoff.jsonl
 	$(BIN)/python benchmarks/softhebb.py
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/table.py --write
