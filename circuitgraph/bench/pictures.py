@@ -84,7 +84,7 @@ def _norms(outcomes: Sequence[Outcome], title: str, path: Path) -> Path | None:
         axes.plot(steps, [r[name] for r in rows], color=color, label=name)
     axes.axhline(1, color=INK, lw=0.8, ls=":", label="fixed point")
     axes.set(xlabel="unsupervised step", ylabel="mean weight norm of a unit", yscale="log")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="center right")
     figure.savefig(path)
     return path
 

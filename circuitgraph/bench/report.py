@@ -35,7 +35,7 @@ class Live:
         task: TaskID = self.progress.add_task(f"seed {seed}: {name}", total=None, metrics="")
 
         def report(done: int, total: int, metrics: dict[str, float]) -> None:
-            shown = "  ".join(f"{k} {v:.4g}" for k, v in metrics.items() if k != "step")
+            shown = " ".join(f"{k.split('->')[-1]} {v:.3g}" for k, v in metrics.items() if k != "step")
             self.progress.update(task, completed=done, total=total, metrics=shown)
 
         return report

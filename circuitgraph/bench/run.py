@@ -159,7 +159,7 @@ def _run_features(
     with outcome.phase("readout"):
         fit = partial(fit_readout, n_classes=data.n_classes, settings=settings.readout(), rng=rng)
         held_out = features[n:], labels[n:]
-        _, outcome.curve = fit(features[:n], labels[:n], validation=held_out, report=phases("read-out, validated"))
+        _, outcome.curve = fit(features[:n], labels[:n], validation=held_out, report=phases("read-out, split"))
         outcome.validation_accuracy = outcome.curve[-1]["validation"]
-        readout, _ = fit(features, labels, report=phases("read-out, all labels"))
+        readout, _ = fit(features, labels, report=phases("read-out, all"))
         outcome.test_accuracy = readout.accuracy(test, data.test_labels)
