@@ -167,7 +167,7 @@ def _readout_step(readout: Readout, x: Tensor, labels: Tensor, smoothing: float,
 class Dropout:
     """Silence features at random; what remains is to be multiplied by `gain`.
 
-    On CPUs torch draws one number per feature, which costs twenty times the read-out's arithmetic; here one random
+    On CPUs torch draws one number per feature, which costs many times the read-out's arithmetic; here one random
     byte serves eight features (probability one half) or one (others, in steps of 1/256).
     """
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from circuitgraph.bench.run import Outcome
 from circuitgraph.ir import Circuit
@@ -15,7 +16,6 @@ INK, ACCENTS = "#444444", ("#0b6e8a", "#d1495b", "#6a994e", "#8d6a9f")
 
 def draw(outcomes: Sequence[Outcome], title: str, folder: Path) -> list[Path]:
     """Draw accuracy over epochs, first-layer receptive fields and weight norms; returns the files that there are."""
-    mpl.use("Agg")
     out = [
         _accuracy(outcomes, title, folder / "accuracy.png"),
         _fields(outcomes[0].circuit, title, folder / "receptive_fields.png"),
@@ -53,11 +53,12 @@ def _accuracy(outcomes: Sequence[Outcome], title: str, path: Path) -> Path | Non
 
 def _fields(circuit: Circuit, title: str, path: Path) -> Path | None:
     """Draw each unit's kernel, scaled to its own largest weight; colour where the input has three units."""
-    first = next((p for p in circuit.projections if isinstance(p.topology, Conv)), None)
-    if first is None or len(circuit.shapes(first)[0]) != 3:
+    convolutions = [(p, p.topology) for p in circuit.projections if isinstance(p.topology, Conv)]
+    if not convolutions or len(circuit.shapes(convolutions[0][0])[0]) != 3:
         return None
+    first, law = convolutions[0]
     pre, post = circuit.shapes(first)
-    kernel = first.topology.window(2)["kernel"]  # type: ignore[attr-defined]
+    kernel = law.window(2)["kernel"]
     w = first.weight.reshape(post[0], *kernel, pre[0])
     w = w if pre[0] == 3 else w.mean(-1, keepdims=True)
     w = 0.5 + 0.5 * w / np.abs(w).max(axis=(1, 2, 3), keepdims=True).clip(1e-12)
@@ -89,9 +90,7 @@ def _norms(outcomes: Sequence[Outcome], title: str, path: Path) -> Path | None:
     return path
 
 
-def _axes(title: str, size: tuple[float, float] = (6.4, 4.0)):  # type: ignore[no-untyped-def]
-    from matplotlib.figure import Figure
-
+def _axes(title: str, size: tuple[float, float] = (6.4, 4.0)) -> tuple[Figure, Axes]:
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title, fontsize=10, color=INK)

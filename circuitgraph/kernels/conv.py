@@ -13,7 +13,7 @@ from circuitgraph.topologies import Conv
 
 IM2COL_FAN_IN = 2048
 """From this fan-in on, one product with the unfolded input beats the convolution's weight gradient on CPUs: 1.8 times
-at 384 units of 3x3 (kernels.md, section 6); below it the two are even or the gradient wins."""
+at 384 units of 3x3 (two Zen 4 cores, torch 2.13); below it the two are even or the gradient wins."""
 EVENT_DENSITY = 0.08
 """Below this share of nonzero postsynaptic activity, pairing only what is active wins on CPUs."""
 

@@ -62,7 +62,7 @@ class SparseKernel(Kernel):
     """Sum over compressed rows, one weight per synapse.
 
     Activity is turned neuron-major, (neurons, batch), so that a synapse reads one contiguous row; torch's
-    `embedding_bag` is then the fastest product with a sparse matrix that needs no compiler (kernels.md, section 0).
+    `embedding_bag` is then the fastest product with a sparse matrix that needs no compiler.
     """
 
     coef: Tensor | None
