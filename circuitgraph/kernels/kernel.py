@@ -1,6 +1,7 @@
 """The contract of a kernel: one trilinear form, three partial derivatives."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from circuitgraph.errors import NumericError
 from circuitgraph.ir import Shape, Topology
+from circuitgraph.kernels.ends import Ends
 
 
 class Kernel(nn.Module, ABC):
@@ -25,6 +27,10 @@ class Kernel(nn.Module, ABC):
     name: ClassVar[str]
     takes_unit_weights: ClassVar[bool] = False
     """True where `w=None` is understood as all ones."""
+    devices: ClassVar[tuple[str, ...]] = ()
+    """Device types that it runs on, e.g. ("cpu",); empty for all that torch has."""
+    opaque: ClassVar[bool] = False
+    """True where the methods are not torch code, so that torch.compile has to call them as they are."""
 
     def __init__(self, topology: Topology, pre: Shape, post: Shape) -> None:
         super().__init__()
@@ -34,6 +40,11 @@ class Kernel(nn.Module, ABC):
     @abstractmethod
     def supports(cls, topology: Topology, pre: Shape, post: Shape) -> bool:
         """Tell whether this kernel can compute the topology between these shapes."""
+
+    @classmethod
+    def present(cls) -> bool:
+        """Tell whether the packages that this kernel needs are installed."""
+        return True
 
     @classmethod
     def cost(cls, topology: Topology, pre: Shape, post: Shape) -> float:
@@ -64,6 +75,43 @@ class Kernel(nn.Module, ABC):
 
         Shape: x (B, *pre), g (B, *post) -> (K,), float32 or wider.  Summed over the batch, not averaged.
         """
+
+    def update(
+        self,
+        x: Tensor,
+        g: Tensor,
+        w: Tensor,
+        ends: Ends,
+        *,
+        gain: Tensor,
+        decay: Tensor | None = None,
+        shift: Tensor | None = None,
+        unit_norm: bool = False,
+    ) -> Callable[[], None]:
+        """Prepare a local change of weights; the function returned makes it, in place, and needs no more memory.
+
+        w[k] += gain[m] * (pair(x, g)[k] + decay[m] * w[k] + shift[m])   for every slot k of postsynaptic end m;
+        then, with `unit_norm`, the weights of each end are divided by their Euclidean norm (0 stays 0).
+
+        Shape: x (B, *pre), g (B, *post), w (K,); gain, decay and shift (M,), of w's type.
+        """
+        dw = self.pair(x, g).to(w.dtype)
+        for factor, term in ((decay, w), (shift, None)):
+            if factor is not None:
+                at_slot, slots = ends.spread(factor, w)
+                grown = dw.view_as(slots)
+                grown.add_(at_slot) if term is None else grown.addcmul_(at_slot, slots)
+        at_slot, slots = ends.spread(gain, w)
+        dw.view_as(slots).mul_(at_slot)
+
+        def commit() -> None:
+            w.add_(dw)
+            if unit_norm:
+                norm = ends.norm(w)
+                at_slot, slots = ends.spread(torch.where(norm > 0, norm, 1), w)
+                slots.div_(at_slot)
+
+        return commit
 
     def forward(self, x: Tensor, w: Tensor | None) -> Tensor:
         """Push with gradients to x and w.
