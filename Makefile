@@ -30,6 +30,8 @@ results: $(VENV)/.installed
 	$(BIN)/python -m circuitgraph.bench cifar10 --precision fp32 --json > $(RESULTS)/cifar10-softhebb-fp32.jsonl
 	$(BIN)/python -m circuitgraph.bench cifar10 --cutoff 0.001 --json > $(RESULTS)/cifar10-softhebb-cutoff.jsonl
 	$(BIN)/python benchmarks/softhebb.py
+	$(BIN)/python -m circuitgraph.bench kernels --json > $(RESULTS)/kernels.jsonl
+	$(BIN)/python benchmarks/sparse_step.py --json
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/table.py --write
 

@@ -80,6 +80,50 @@ def step_table() -> list[str]:
     return out
 
 
+def sparse_step_table() -> list[str]:
+    path = ROOT / "benchmarks/results/sparse_step.jsonl"
+    if not path.exists():
+        return []
+    out = [
+        "| `python benchmarks/sparse_step.py` | neurons | density % | variant | median ms | times faster |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for line in read(path):
+        what = f"{line['what']}, batch {line['batch']} | {line['neurons']} | {100 * line['density']:g}"
+        out.append(f"| {what} | {line['variant']} | {line['ms']:.3g} | {line['times_faster']:.2f} |")
+    return out
+
+
+def kernels_table() -> list[str]:
+    """Name, for each kind of work, the engine that compile chooses and how many times faster than dense it is."""
+    path = ROOT / "benchmarks/results/kernels.jsonl"
+    lines = read(path) if path.exists() else []
+    if not lines:
+        return []
+    methods = list(dict.fromkeys(line["method"] for line in lines))
+    head = ["`python -m circuitgraph.bench kernels`: neurons", "density %", "batch", "activity", *methods]
+    out = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for place in dict.fromkeys(tuple(line[k] for k in ("pre", "density", "batch", "dtype")) for line in lines):
+        here = [li for li in lines if (li["pre"], li["density"], li["batch"], li["dtype"]) == place]
+        chosen = {line["method"]: f"{line['engine']} {line['ratio_to_dense']:.3g}x" for line in here if line["chosen"]}
+        n, density, batch, dtype = place
+        row = [str(n), f"{100 * density:g}", str(batch), dtype, *(chosen.get(method, "") for method in methods)]
+        out.append("| " + " | ".join(row) + " |")
+    return out
+
+
+PAGES = {
+    "README.md": (accuracy_table, step_table),
+    "docs/benchmarks.md": (accuracy_table, step_table, kernels_table, sparse_step_table),
+}
+"""Which tables a page shows."""
+
+
+def text_of(page: str) -> str:
+    tables = [make() for make in PAGES[page]]
+    return "\n\n".join("\n".join(table) for table in tables if table)
+
+
 def insert(path: Path, text: str) -> None:
     whole = path.read_text()
     before, rest = whole.split(BEGIN, 1)
@@ -89,11 +133,10 @@ def insert(path: Path, text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--write", action="store_true")
-    text = "\n".join([*accuracy_table(), "", *step_table()]).strip()
     if parser.parse_args().write:
-        for name in ("README.md", "docs/benchmarks.md"):
-            insert(ROOT / name, text)
-    print(text)
+        for name in PAGES:
+            insert(ROOT / name, text_of(name))
+    print(text_of("docs/benchmarks.md"))
 
 
 if __name__ == "__main__":

@@ -85,6 +85,9 @@ def check_kernel(kernel: type[Kernel], topology: Topology, pre: Shape, post: Sha
         x.requires_grad_(), w.requires_grad_()
         right = torch.autograd.gradcheck(lambda x, w: ours(x, w), (x, w), raise_exception=False)
         assert right, f"{kernel.name}: gradients of {topology!r} differ from finite differences (gradcheck)"
+        if topology.reduce == "sum" or not kernel.opaque:
+            twice = torch.autograd.gradgradcheck(lambda x, w: ours(x, w), (x, w), raise_exception=False)
+            assert twice, f"{kernel.name}: second derivatives of {topology!r} are wrong; if not torch code, set opaque"
 
 
 def _check_methods(ours: Kernel, reference: Kernel, x: Tensor, w: Tensor, g: Tensor) -> None:

@@ -1,20 +1,22 @@
-"""The command line: `python -m circuitgraph.bench [RECIPE] [OPTIONS]`."""
+"""The command line: `python -m circuitgraph.bench [RECIPE] [OPTIONS]`, or `... kernels [OPTIONS]`."""
 
 import json
 import shlex
 import sys
 import warnings
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import torch
 import typer
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
+from typer.core import TyperGroup
 
 from circuitgraph import io
-from circuitgraph.bench import pictures, report
+from circuitgraph.bench import kernel_report, kernels, pictures, report
 from circuitgraph.bench.recipes import RECIPES
 from circuitgraph.bench.run import Outcome, activity_type, result_line, run_seed
 from circuitgraph.bench.settings import Preset, Recipe, Settings
@@ -23,10 +25,20 @@ from circuitgraph.data import DataFallbackWarning, ImageSet, load_images
 from circuitgraph.errors import CircuitGraphError
 from circuitgraph.kernels import tune_allocator
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+S = TypeVar("S", bound=BaseModel)
 
 
-@app.command()
+class _RecipeUnlessNamed(TyperGroup):
+    """Take what is no command's name for a recipe's."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args if args and args[0] in self.commands else ["run", *args])
+
+
+app = typer.Typer(cls=_RecipeUnlessNamed, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command("run")
 def bench(
     recipe: Annotated[str | None, typer.Argument(help="which recipe to run; without it, list them")] = None,
     preset: Annotated[str | None, typer.Option(help="which preset of the recipe")] = None,
@@ -94,6 +106,68 @@ def bench(
     _run(console, which, name, settings, data, numbers, folder, as_json)
 
 
+@app.command("kernels")
+def bench_kernels(
+    densities: Annotated[str | None, typer.Option(help="shares of all pairs that are connected, '0.5,0.1'")] = None,
+    sizes: Annotated[str | None, typer.Option(help="neurons on either side, '1024,4096'")] = None,
+    batches: Annotated[str | None, typer.Option(help="samples at a time, '128' or '1,16,128'")] = None,
+    precision: Annotated[str | None, typer.Option(help="types of activity: 'fp32,bf16', or one of them")] = None,
+    rounds: Annotated[int | None, typer.Option(help="calls that each median is taken of, at most")] = None,
+    seconds: Annotated[float | None, typer.Option(help="about how long to measure, without making wiring")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="tiny sizes, to see that it works")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    out: Annotated[Path, typer.Option(help="folder for results and the picture")] = Path("runs/kernels"),
+    write_costs: Annotated[
+        bool, typer.Option("--write-costs", help="make these the measurements that compile chooses kernels by")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print one JSON line per measurement and nothing else on standard output")
+    ] = False,
+) -> None:
+    """Compare the engines behind the kernel contract with dense products, over density and size."""
+    console = Console(stderr=as_json)
+    texts = {"densities": densities, "sizes": sizes, "batches": batches, "precision": precision}
+    given = {k: tuple(v.split(",")) for k, v in texts.items() if v is not None} | {"rounds": rounds, "seconds": seconds}
+    try:
+        settings = _checked(kernels.KernelSettings, kernels.QUICK if quick else kernels.KernelSettings(), given)
+        where = find_device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        out.mkdir(parents=True, exist_ok=True)
+    except (CircuitGraphError, ValueError, OSError) as error:
+        _fail(str(error))
+    lines, stopped = _measure_kernels(console, settings, where)
+    if write_costs and not stopped:
+        kernels.write_table(lines, where)
+    kernels.add_choices(lines)
+    written = "".join(json.dumps(line) + "\n" for line in lines)
+    (out / "kernels.jsonl").write_text(written)
+    if as_json:
+        print(written, end="", flush=True)
+    if lines:
+        kernel_report.tables(console, lines)
+        kernel_report.draw(lines, out / "kernels.png")
+        console.print("\n".join(kernel_report.choices(lines)), highlight=False, soft_wrap=True)
+        console.print(f"{lines[0]['processor']}; in {out}: kernels.jsonl, kernels.png", highlight=False, soft_wrap=True)
+    if stopped:
+        console.print(f"stopped: {len(lines)} measurements" + (", table not written" if write_costs else ""))
+        raise typer.Exit(130)
+
+
+def _measure_kernels(
+    console: Console, settings: kernels.KernelSettings, where: torch.device
+) -> tuple[list[kernels.Line], bool]:
+    """Measure with a line of progress; tell whether Ctrl-C ended it."""
+    lines: list[kernels.Line] = []
+    with report.Live(console).progress as progress:
+        task = progress.add_task("kernels", total=len(settings.points), metrics="")
+        try:
+            for i, (point, found) in enumerate(kernels.measure(settings, where), 1):
+                lines += found
+                progress.update(task, completed=i, metrics=f"{point.n} neurons, {100 * point.density:g} %")
+        except KeyboardInterrupt:
+            return lines, True
+    return lines, False
+
+
 def _run(
     console: Console,
     preset: Preset,
@@ -148,7 +222,8 @@ def _list(console: Console) -> None:
         for i, (key, preset) in enumerate(recipe.presets.items()):
             console.print(f"    {key:<10}{preset.about}{' (default)' if i == 0 else ''}", highlight=False)
     console.print("Run one: python -m circuitgraph.bench RECIPE --preset NAME --quick --seeds 3", highlight=False)
-    console.print("All options: python -m circuitgraph.bench --help", highlight=False)
+    console.print("Compare engines: python -m circuitgraph.bench kernels --quick", highlight=False)
+    console.print("All options: python -m circuitgraph.bench [kernels] --help", markup=False, highlight=False)
 
 
 def _pick(known: dict[str, Any], name: str, what: str) -> Any:
@@ -158,10 +233,14 @@ def _pick(known: dict[str, Any], name: str, what: str) -> Any:
 
 
 def _settings(preset: Preset, quick: bool, changes: dict[str, Any]) -> Settings:
-    base = preset.quick if quick and preset.quick is not None else preset.settings
+    return _checked(Settings, preset.quick if quick and preset.quick is not None else preset.settings, changes)
+
+
+def _checked(kind: type[S], base: S, changes: Mapping[str, Any]) -> S:
+    """Change settings, or raise ValueError that names the option."""
     given = {k: v for k, v in changes.items() if v is not None}
     try:
-        return Settings(**(base.model_dump() | given))
+        return kind(**(base.model_dump() | given))
     except ValidationError as error:
         first = error.errors()[0]
         option = "--" + str(first["loc"][0]).replace("_", "-")

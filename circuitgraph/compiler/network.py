@@ -10,13 +10,26 @@ import torch
 from torch import Tensor, nn
 
 from circuitgraph.compiler.inputs import Input, find_device, over_time, read_inputs
-from circuitgraph.compiler.parts import Options, Parts, carry_parts, ends_of, fires, kernel_of, make_parts, memory_of
-from circuitgraph.compiler.plan import Column, Fire, Push, neuron_of
+from circuitgraph.compiler.parts import (
+    Options,
+    Parts,
+    bundle_of,
+    carry_parts,
+    ends_of,
+    fires,
+    kernel_of,
+    make_parts,
+    memory_of,
+    tensors_of,
+)
+from circuitgraph.compiler.plan import Column, Fire, Push, PushMany, neuron_of
 from circuitgraph.compiler.state import State
 from circuitgraph.edits import Edit
 from circuitgraph.errors import NumericError, RuleError, ShapeError, StateError, StructureError
 from circuitgraph.ir import Circuit, Projection, Remap
-from circuitgraph.rules import Rule, Signals, weight_change
+from circuitgraph.ir.shape import is_integer
+from circuitgraph.kernels import Setting
+from circuitgraph.rules import Rule, Signals, prepare_change
 
 Reduce = Callable[[Tensor], object]
 
@@ -30,16 +43,21 @@ def compile(
     exact: bool = False,
     keep: Iterable[str] = (),
     kernels: Mapping[str, str] | None = None,
+    batch: int = 128,
+    tune: bool = False,
 ) -> "Network":
     """Make a network of a circuit: order its work, fuse what is known, choose kernels.  `print(net.plan)` shows it.
 
     `dtype` is the type of weights and memory (default: the weights' own), `activity_dtype` that of activity (default:
     the weights'; torch.bfloat16 is about twice as fast on CPUs that have it, sums stay float32). `exact=True` runs
     without any fusion on the reference kernel. Populations in `keep` stay readable in the State whatever is fused.
-    `kernels` forces a kernel by projection name.
+    `kernels` forces a kernel by projection name. Others are chosen, by measurements that come with the package, for
+    `batch` samples at a time; `tune=True` measures the most promising ones here, on this circuit's wiring, and
+    remembers the times in the user's cache folder.
 
     Raises:
         StructureError: a port, a kernel, a neuron or a name that does not fit.
+        ShapeError: a batch that is no positive integer.
         UnknownNameError: a name in `keep` or `kernels` that does not exist, or a device that is not there.
         NumericError: a type that holds no real numbers.
 
@@ -55,8 +73,14 @@ def compile(
     for given in (dtype, activity_dtype):
         if given is not None and not given.is_floating_point:
             raise NumericError(f"compile: type for real numbers (got {given}, expected e.g. torch.float32)")
-    keep = frozenset(keep)
-    net = Network(circuit, exact=exact, keep=keep, kernels=kernels, activity_dtype=activity_dtype)
+    if not is_integer(batch, 1):
+        raise ShapeError(f"compile: batch (got {batch!r}, expected a positive integer)")
+    kinds = {torch.tensor(p.weight[:0]).dtype for p in circuit.projections}
+    kind = activity_dtype or dtype or fold(torch.promote_types, kinds or {torch.get_default_dtype()})
+    setting, keep = Setting(batch, str(where), kind), frozenset(keep)
+    net = Network(
+        circuit, exact=exact, keep=keep, kernels=kernels, activity_dtype=activity_dtype, setting=setting, tune=tune
+    )
     return net.to(device=where, dtype=dtype)
 
 
@@ -85,9 +109,11 @@ class Network(nn.Module):
         keep: frozenset[str] = frozenset(),
         kernels: Mapping[str, str] | None = None,
         activity_dtype: torch.dtype | None = None,
+        setting: Setting | None = None,
+        tune: bool = False,
     ) -> None:
         super().__init__()
-        options = Options(exact, frozenset(keep), dict(kernels or {}))
+        options = Options(exact, frozenset(keep), dict(kernels or {}), setting or Setting(), tune)
         options.check(circuit)
         self.activity_dtype = activity_dtype
         self._install(make_parts(circuit, options), options)
@@ -97,12 +123,14 @@ class Network(nn.Module):
         """Take over new parts, all at once: what could fail comes first."""
         ones, depth, fingerprint = parts.ones, parts.depth, parts.circuit.fingerprint
         self.exact, self.keep, self.forced = options.exact, options.keep, options.kernels
+        self.setting, self.tune = options.setting, options.tune
         self.circuit, self.plan, self.fingerprint = parts.circuit, parts.plan, fingerprint
         self.weights, self.memory, self.kernels, self.ends = parts.weights, parts.memory, parts.kernels, parts.ends
+        self.bundles = parts.bundles
         self._ones, self._depth = ones, depth
 
     def _parts(self) -> Parts:
-        return Parts(self.circuit, self.plan, self.weights, self.memory, self.kernels, self.ends)
+        return Parts(self.circuit, self.plan, self.weights, self.memory, self.kernels, self.ends, self.bundles)
 
     @property
     def device(self) -> torch.device:
@@ -112,7 +140,7 @@ class Network(nn.Module):
     def _type(self) -> torch.dtype:
         if self.activity_dtype is not None:
             return self.activity_dtype
-        kinds = {p.dtype for p in self.weights.values()}
+        kinds = {w.dtype for w in tensors_of(self.weights).values()}
         return fold(torch.promote_types, kinds) if kinds else torch.get_default_dtype()
 
     def step(self, x: Input, state: State | None = None) -> State:
@@ -125,6 +153,9 @@ class Network(nn.Module):
             ShapeError: an input that does not fit.  NumericError: an input with NaN or infinity.
             StateError: a state of another circuit, or of another batch size.
         """
+        return self._step(x, state, self._merged())
+
+    def _step(self, x: Input, state: State | None, merged: Mapping[str, Tensor]) -> State:
         inputs = read_inputs(self.plan, x, self.device, self._type())
         batch, past = len(next(iter(inputs.values()))), self._past(state)
         if any(len(ago[0]) != batch for ago in past.values()):
@@ -138,8 +169,10 @@ class Network(nn.Module):
         for op in self.plan.ops:
             if isinstance(op, Push):
                 self._push(op, columns, past)
+            elif isinstance(op, PushMany):
+                self._push_many(op, columns, past, merged[op.name])
             else:
-                self._fire(op, columns, batch)
+                self._fire(op, columns, next(iter(inputs.values())))
         now = {n: (columns[n, "y"], *past.get(n, ()))[: depth + 1] for n, depth in self._depth.items()}
         return State(self.fingerprint, columns, now, 0 if state is None else state.step + 1)
 
@@ -158,10 +191,12 @@ class Network(nn.Module):
         Shape: xs (T, B, *shape) -> outputs (T, B, *shape).
         """
         outputs: list[dict[str, Tensor]] = []
+        merged = self._merged()
         for x in over_time(xs):
-            state = self.step(x, state)
+            state = self._step(x, state, merged)
             if learn:
                 self.learn(state)
+                merged = self._merged()
             outputs.append({name: state[name] for name in self.plan.outputs})
         if state is None or not outputs:
             raise ShapeError("run: no time step (got 0, expected at least 1 along the first axis)")
@@ -193,16 +228,16 @@ class Network(nn.Module):
             raise RuleError("learn: the network is in eval mode, which changes nothing; call train() first")
         if not math.isfinite(scale):
             raise NumericError(f"learn: scale (got {scale!r}, expected a finite number)")
-        changes = []
+        commits = []
         for p, rule in self._learners(only):
             signals = _signals(p, rule, state)
             if signals is not None:
-                w, kernel, ends = self.weights[p.name], kernel_of(self.kernels, p.name), ends_of(self.ends, p.name)
-                change = weight_change(rule, signals, w, kernel, ends, reduce=reduce, where=f"projection {p.name!r}")
-                changes.append((rule, w, change, ends))
+                parts = self.weights[p.name], kernel_of(self.kernels, p.name), ends_of(self.ends, p.name)
+                where = f"projection {p.name!r}"
+                commits.append(prepare_change(rule, signals, *parts, scale=scale, reduce=reduce, where=where))
         memory = self._new_memory(state, reduce) if only is None else []
-        for rule, w, change, ends in changes:
-            rule.apply(w, change, ends, scale=scale)
+        for commit in commits:
+            commit()
         for kept, new in memory:
             kept.copy_(new)
 
@@ -224,7 +259,7 @@ class Network(nn.Module):
         can).  States from before are refused afterwards.  If the edit fails, nothing has changed.
         """
         circuit, remap = edit.apply(self.snapshot() if edit.reads_weights else self.circuit)
-        options = Options(self.exact, self.keep, self.forced).fit(circuit)
+        options = Options(self.exact, self.keep, self.forced, self.setting, self.tune).fit(circuit)
         self._install(carry_parts(self._parts(), circuit, remap, options), options)
         self.train(self.training)
         return remap
@@ -235,24 +270,34 @@ class Network(nn.Module):
         state.require(self.fingerprint)
         return state.past
 
+    def _merged(self) -> dict[str, Tensor]:
+        """Lay the weights of each operation over several projections side by side; as good as long as none changes."""
+        weights, bundles = tensors_of(self.weights), (bundle_of(self.bundles, name) for name in self.bundles)
+        return {bundle.op.name: bundle.weight([weights[n] for n in bundle.names]) for bundle in bundles}
+
     def _push(self, op: Push, columns: dict[Column, Tensor], past: Mapping[str, tuple[Tensor, ...]]) -> None:
-        if op.delay:
-            ago = past.get(op.read[0], ())
-            if len(ago) < op.delay:
-                return
-            x = ago[op.delay - 1]
-        else:
-            x = columns[op.read]
+        x = _seen(op.read, op.delay, columns, past)
+        if x is None:
+            return
         y = self.kernels[op.projection](x, None if op.projection in self._ones else self.weights[op.projection])
         y = y if op.respond is None else op.respond.respond(y)
         columns[op.write] = columns[op.write] + y if op.write in columns else y
 
-    def _fire(self, op: Fire, columns: dict[Column, Tensor], batch: int) -> None:
+    def _push_many(
+        self, op: PushMany, columns: dict[Column, Tensor], past: Mapping[str, tuple[Tensor, ...]], w: Tensor
+    ) -> None:
+        bundle = bundle_of(self.bundles, op.name)
+        seen = [_seen(column, delay, columns, past) for column, delay in bundle.columns]
+        if all(x is None for x in seen):
+            return
+        for port, y in zip(bundle.ports, bundle(seen, w), strict=True):
+            columns[port] = columns[port] + y if port in columns else y
+
+    def _fire(self, op: Fire, columns: dict[Column, Tensor], like: Tensor) -> None:
         ports = {}
         for pop, port in op.ports:
             if (pop, port) not in columns:
-                shape = self.circuit.population(pop).shape
-                columns[pop, port] = torch.zeros(batch, *shape, device=self.device, dtype=self._type())
+                columns[pop, port] = like.new_zeros(len(like), *self.circuit.population(pop).shape)
             ports[port] = columns[pop, port]
         z, extra = op.neuron.drive(ports, memory_of(self.memory, op.population), training=self.training)
         columns[op.write] = op.neuron.respond(z) if op.responds else z
@@ -288,6 +333,16 @@ class Network(nn.Module):
 
     def extra_repr(self) -> str:
         return self.circuit.summary()
+
+
+def _seen(
+    column: Column, delay: int, columns: Mapping[Column, Tensor], past: Mapping[str, tuple[Tensor, ...]]
+) -> Tensor | None:
+    """Look up what a projection carries; None while nothing has arrived through its delay."""
+    if not delay:
+        return columns[column]
+    ago = past.get(column[0], ())
+    return ago[delay - 1] if len(ago) >= delay else None
 
 
 def _signals(p: Projection, rule: Rule, state: State) -> Signals | None:

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from circuitgraph import registry
+from circuitgraph.compiler.bundle import Bundle, wiring
 from circuitgraph.compiler.passes import fuse
-from circuitgraph.compiler.plan import Fire, Plan, Push, make_plan, neuron_of
+from circuitgraph.compiler.plan import Fire, Plan, Push, PushMany, make_plan, neuron_of
 from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir import Circuit, Population, Projection, Remap
-from circuitgraph.kernels import Ends, Kernel, make_kernel
+from circuitgraph.kernels import Choice, Ends, Kernel, Setting, Tuner, choose_kernel, make_kernel
+from circuitgraph.kernels.select import Learns
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Options:
     exact: bool = False
     keep: frozenset[str] = frozenset()
     kernels: Mapping[str, str] = field(default_factory=dict)
+    setting: Setting = field(default_factory=Setting)
+    tune: bool = False
 
     def check(self, circuit: Circuit) -> None:
         """Raise UnknownNameError for a population, a projection or a kernel that does not exist."""
@@ -67,11 +71,13 @@ class Parts:
     memory: nn.ModuleDict
     kernels: nn.ModuleDict
     ends: nn.ModuleDict
+    bundles: nn.ModuleDict
 
     @property
     def ones(self) -> frozenset[str]:
         """Name the projections that the plan takes to be all ones: their weights are never read."""
         unread = {n for n in self.weights if n not in self.kernels or kernel_of(self.kernels, n).takes_unit_weights}
+        unread -= {name for op in bundled(self.plan) for name in op.projections}
         fixed = (p for p in self.circuit.projections if p.fixed and p.name in unread)
         return frozenset(p.name for p in fixed if (p.weight == 1).all())
 
@@ -115,10 +121,11 @@ def carry_parts(old: Parts, circuit: Circuit, remap: Remap, options: Options) ->
     kinds = {w.dtype for w in old.weights.values()}
     # New weights take the type of the others; where those differ, the circuit's own.
     place = _Place(like.device, like.dtype if len(kinds) == 1 else None)
+    options = replace(options, setting=replace(options.setting, device=str(like.device)))
     weights = {p.name: _carried_weight(old, p, remap, place) for p in circuit.projections}
     memory = {p.name: _carried_memory(old, circuit, p, remap, place) for p in circuit.populations}
     new = _assemble(circuit, options, weights, memory, old)
-    for module in (*new.kernels.values(), *new.ends.values()):
+    for module in (*new.kernels.values(), *new.ends.values(), *new.bundles.values()):
         module.to(like.device)
     return new
 
@@ -131,34 +138,66 @@ def _assemble(
     old: Parts | None = None,
 ) -> Parts:
     plan = make_plan(circuit)
-    plan = plan if options.exact else fuse(plan, options.keep)
+    if not options.exact:
+        plan = fuse(plan, options.keep, forced=options.kernels, batch=options.setting.batch)
     pushed = {op.projection for op in plan.ops if isinstance(op, Push)}
     forced = dict.fromkeys(pushed, "reference") if options.exact else options.kernels
-    kernels, ends = {}, {}
+    kernels, why, ends = {}, {}, {}
+    stopwatch = Tuner() if options.tune else None
+    bundles = {op.name: _bundle(op, circuit, options.setting, stopwatch, old) for op in bundled(plan)}
+    merged = {name: bundle for bundle in bundles.values() for name in bundle.names}
     for p in circuit.projections:
-        if p.name in pushed:
+        if p.name in pushed or (p.name in merged and p.rule is not None):
             name = forced.get(p.name)
             known = _known(old, p, circuit, name)
-            kernels[p.name] = make_kernel(p.topology, *circuit.shapes(p), name) if known is None else known
+            if known is None:
+                kernels[p.name], why[p.name] = _new_kernel(p, circuit, options.setting, name, stopwatch)
+            else:
+                kernels[p.name], why[p.name] = known
         if p.rule is not None:
             ends[p.name] = Ends(p.topology, *circuit.shapes(p))
-    plan = replace(plan, kernels={n: k.name for n, k in kernels.items()})
+    made = {n: k.name for n, k in kernels.items()} | {n: b.kernel.name for n, b in merged.items()}
+    plan = replace(plan, kernels=made, why=why | {n: b.why for n, b in merged.items()})
     for name in (*memory, *weights):
         _check_name(name)
     parameters = nn.ParameterDict()
     for name, weight in weights.items():  # one by one: torch sorts what the constructor is given
         parameters[name] = weight
     modules = nn.ModuleDict({n: Memory(m) for n, m in memory.items()})
-    return Parts(circuit, plan, parameters, modules, nn.ModuleDict(kernels), nn.ModuleDict(ends))
+    derived = (nn.ModuleDict(modules) for modules in (kernels, ends, bundles))
+    return Parts(circuit, plan, parameters, modules, *derived)
 
 
-def _known(old: Parts | None, p: Projection, circuit: Circuit, forced: str | None) -> Kernel | None:
-    """Find the kernel of a projection that an edit left alone: its tables need not be listed again."""
+def _bundle(op: PushMany, circuit: Circuit, setting: Setting, stopwatch: Tuner | None, old: Parts | None) -> Bundle:
+    """Make a bundle, or take over the old one where an edit left all of it alone."""
+    if old is not None and op.name in old.bundles:
+        known = bundle_of(old.bundles, op.name)
+        if known.op == op and known.wiring == wiring(op, circuit):
+            return known
+    return Bundle(op, circuit, setting, stopwatch)
+
+
+def _new_kernel(
+    p: Projection, circuit: Circuit, setting: Setting, forced: str | None, stopwatch: Tuner | None
+) -> tuple[Kernel, str]:
+    """Choose and make a projection's kernel; say why."""
+    shapes, setting = circuit.shapes(p), replace(setting, learns=_learns(p))
+    choice = Choice(forced) if forced else choose_kernel(p.topology, *shapes, setting, stopwatch=stopwatch)
+    return make_kernel(p.topology, *shapes, choice.name, setting=setting), choice.why
+
+
+def _learns(p: Projection) -> Learns:
+    return "rule" if p.rule is not None else None if p.fixed else "gradient"
+
+
+def _known(old: Parts | None, p: Projection, circuit: Circuit, forced: str | None) -> tuple[Kernel, str] | None:
+    """Find the kernel of a projection that an edit left alone, and why it was chosen: no table is listed again."""
     if old is None or p.name not in old.kernels:
         return None
     kernel = kernel_of(old.kernels, p.name)
     alike = kernel.topology == p.topology and (kernel.pre, kernel.post) == circuit.shapes(p)
-    return kernel if alike and forced in (None, kernel.name) else None
+    alike = alike and _learns(old.circuit.projection(p.name)) == _learns(p)
+    return (kernel, old.plan.why.get(p.name, "")) if alike and forced in (None, kernel.name) else None
 
 
 def _parameter(values: Tensor, p: Projection) -> nn.Parameter:
@@ -230,6 +269,12 @@ def memory_of(memory: nn.ModuleDict, name: str) -> dict[str, Tensor]:
     return module.values
 
 
+def tensors_of(weights: nn.ParameterDict) -> Mapping[str, Tensor]:
+    """Give all weights by projection; torch's own look-up takes a microsecond each, and a step may need hundreds."""
+    found: Mapping[str, Tensor] = weights._parameters  # type: ignore[assignment]
+    return found
+
+
 def _check_size(where: str, got: int, expected: int, what: str) -> None:
     if got != expected:
         raise StructureError(f"{where}: the edit's remap does not fit (got {got} {what}, expected {expected})")
@@ -249,6 +294,18 @@ def ends_of(ends: nn.ModuleDict, name: str) -> Ends:
     found = ends[name]
     assert isinstance(found, Ends)
     return found
+
+
+def bundle_of(bundles: nn.ModuleDict, name: str) -> Bundle:
+    """Look up what pushes through several projections."""
+    found = bundles[name]
+    assert isinstance(found, Bundle)
+    return found
+
+
+def bundled(plan: Plan) -> list[PushMany]:
+    """List the operations that push through several projections."""
+    return [op for op in plan.ops if isinstance(op, PushMany)]
 
 
 def fires(plan: Plan) -> list[Fire]:

@@ -1,19 +1,27 @@
 """Passes over a plan: each takes a valid plan to a valid plan that computes the same."""
 
 import dataclasses
+from collections.abc import Collection
 
-from circuitgraph.compiler.plan import Column, Fire, Plan, Push
+from circuitgraph.compiler.merge import merge
+from circuitgraph.compiler.plan import Column, Fire, Op, Plan, Push
 from circuitgraph.ir import Circuit, Projection
 from circuitgraph.neurons import Divide, Exponential, Linear, Neuron, Softmax
 from circuitgraph.rules import Rule
 from circuitgraph.topologies import Gather, OneToOne, Pool, Spread
 
 
-def fuse(plan: Plan, keep: frozenset[str] = frozenset()) -> Plan:
-    """Apply every fusion.  Populations named in `keep`, and all outputs, stay readable."""
+def fuse(plan: Plan, keep: frozenset[str] = frozenset(), *, forced: Collection[str] = (), batch: int = 128) -> Plan:
+    """Apply every fusion.
+
+    Populations named in `keep`, and all outputs, stay readable; projections in `forced`, whose kernel the user named,
+    run by themselves.
+    """
     for each in (fuse_softmax, fuse_pool):
         plan = each(plan, keep | set(plan.outputs))
         plan.check()
+    plan = merge(plan, forced, batch)
+    plan.check()
     return plan
 
 
@@ -52,9 +60,8 @@ def fuse_pool(plan: Plan, keep: frozenset[str]) -> Plan:
         if _learns_from(plan.circuit, read) or not all(_is_max(plan.circuit.projection(p.projection)) for p in pools):
             continue
         drive: Column = (fire.population, "z")
-        swap = {fire: dataclasses.replace(fire, write=drive, responds=False)} | {
-            p: dataclasses.replace(p, read=drive, respond=fire.neuron) for p in pools
-        }
+        swap: dict[Op, Op] = {fire: dataclasses.replace(fire, write=drive, responds=False)}
+        swap.update({p: dataclasses.replace(p, read=drive, respond=fire.neuron) for p in pools})
         note = f"{fire.population} responds behind {', '.join(p.projection for p in pools)}"
         plan = dataclasses.replace(plan, ops=tuple(swap.get(op, op) for op in plan.ops), notes=(*plan.notes, note))
     return plan

@@ -1,5 +1,6 @@
 """The plan of one time step: what is computed, in which order, by which kernel."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from circuitgraph.errors import StructureError
@@ -25,8 +26,40 @@ class Push:
         return () if self.delay else (self.read,)
 
     @property
-    def writes(self) -> Column:
-        return self.write
+    def writes(self) -> tuple[Column, ...]:
+        return (self.write,)
+
+
+@dataclass(frozen=True)
+class PushMany:
+    """Carry activity through several projections at once and add it to the ports that they land on."""
+
+    pushes: tuple[Push, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.pushes[0].projection} and {len(self.pushes) - 1} more"
+
+    @property
+    def projections(self) -> tuple[str, ...]:
+        return tuple(push.projection for push in self.pushes)
+
+    @property
+    def columns(self) -> tuple[tuple[Column, int], ...]:
+        """Name what is read, each with its delay."""
+        return tuple(dict.fromkeys((push.read, push.delay) for push in self.pushes))
+
+    @property
+    def ports(self) -> tuple[Column, ...]:
+        return tuple(dict.fromkeys(push.write for push in self.pushes))
+
+    @property
+    def reads(self) -> tuple[Column, ...]:
+        return tuple(column for column, delay in self.columns if not delay)
+
+    @property
+    def writes(self) -> tuple[Column, ...]:
+        return self.ports
 
 
 @dataclass(frozen=True)
@@ -44,11 +77,11 @@ class Fire:
         return self.ports
 
     @property
-    def writes(self) -> Column:
-        return self.write
+    def writes(self) -> tuple[Column, ...]:
+        return (self.write,)
 
 
-Op = Push | Fire
+Op = Push | PushMany | Fire
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,6 +100,8 @@ class Plan:
     outputs: tuple[str, ...]
     inputs: tuple[str, ...]
     kernels: dict[str, str] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    """What spoke for a projection's kernel, where there was a choice that matters."""
     notes: tuple[str, ...] = ()
 
     def hears(self, population: str) -> bool:
@@ -83,12 +118,12 @@ class Plan:
         open_ports = {
             (p.name, port) for p in self.circuit.populations for port in neuron_of(self.circuit, p.name).ports
         }
-        open_ports -= {op.writes for op in self.ops}
+        open_ports -= {column for op in self.ops for column in op.writes}
         for op in self.ops:
             for column in op.reads:
                 if column not in written | open_ports:
                     raise StructureError(f"plan: {column} is read before it is written, by {op}")
-            written.add(op.writes)
+            written.update(op.writes)
         for name in self.outputs:
             if (name, "y") not in written:
                 raise StructureError(f"plan: output {name!r} is never written")
@@ -106,13 +141,27 @@ class Plan:
             shape = "x".join(map(str, self.circuit.population(op.population).shape))
             what = repr(op.neuron) if op.responds else f"drive of {op.neuron!r}"
             return f"fire  {'.'.join(op.write):<24} {shape:<12} {what}"
-        p = self.circuit.projection(op.projection)
-        pre, post = self.circuit.shapes(p)
-        counts = f"{p.n_slots:,} slots, {p.topology.n_synapses(pre, post):,} synapses"
-        learns = "fixed" if p.fixed else repr(p.rule) if p.rule else "gradient"
-        late = f", delay {op.delay}" if op.delay else ""
-        then = f", then {op.respond!r}" if op.respond else ""
-        return f"push  {p.name:<24} kernel {self.kernels.get(p.name, '?'):<9} {counts}, {learns}{late}{then}"
+        pushes = op.pushes if isinstance(op, PushMany) else (op,)
+        carried = [self.circuit.projection(push.projection) for push in pushes]
+        first, n_synapses = carried[0].name, sum(p.topology.n_synapses(*self.circuit.shapes(p)) for p in carried)
+        counts = f"{sum(p.n_slots for p in carried):,} slots, {n_synapses:,} synapses"
+        learns = _list("fixed" if p.fixed else repr(p.rule) if p.rule else "gradient" for p in carried)
+        late = _list(f"delay {push.delay}" for push in pushes if push.delay)
+        then = _list(f"then {push.respond!r}" for push in pushes if push.respond)
+        why = f"\n     why: {self.why[first]}" if self.why.get(first) else ""
+        name = first if isinstance(op, Push) else f"{len(pushes)} projections"
+        members = "" if isinstance(op, Push) else f"\n     of: {_some(op.projections)}"
+        how = ", ".join(filter(None, (counts, learns, late, then)))
+        return f"push  {name:<24} kernel {self.kernels.get(first, '?'):<9} {how}{members}{why}"
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(words))
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def make_plan(circuit: Circuit) -> Plan:

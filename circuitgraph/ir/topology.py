@@ -82,6 +82,14 @@ class Topology(Value, ABC):
         """
         return None
 
+    def listed(self, pre: Shape, post: Shape) -> tuple[np.ndarray, np.ndarray] | None:
+        """Give the neurons (pre, post) of each slot's only synapse, where every slot is one synapse of coefficient 1.
+
+        None where that is not so, or not known without listing synapses.  Kernels of large irregular wiring then need
+        no other table.  Shape: (K,), (K,).
+        """
+        return None
+
     def fan_in(self, pre: Shape, post: Shape) -> float:
         """Give the mean number of synapses onto one postsynaptic neuron."""
         return self.n_synapses(pre, post) / n_neurons(post)

@@ -14,7 +14,7 @@ _KINDS: dict[str, registry.Registry[Any]] = {
 }
 
 
-@dataclass_transform(frozen_default=True, eq_default=False)
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(dataclasses.field,))
 def value(cls: type[V]) -> type[V]:
     """Make a class a frozen dataclass that keeps `Value`'s comparison and printing.
 

@@ -5,12 +5,21 @@ from circuitgraph.kernels.conv import ConvKernel
 from circuitgraph.kernels.dense import DenseKernel, Relay
 from circuitgraph.kernels.ends import Ends
 from circuitgraph.kernels.kernel import Kernel
+from circuitgraph.kernels.libraries import EdgeIndexKernel, TorchCsr, TorchSparse
+from circuitgraph.kernels.masked import Masked
+from circuitgraph.kernels.native import NumbaKernel
 from circuitgraph.kernels.pool import PoolKernel
 from circuitgraph.kernels.reference import Reference
-from circuitgraph.kernels.select import make_kernel
-from circuitgraph.kernels.sparse import GraphKernel, ScatterKernel, SparseKernel
+from circuitgraph.kernels.select import Choice, Setting, choose_kernel, make_kernel
+from circuitgraph.kernels.sparse import EmbeddingBag, GraphKernel
+from circuitgraph.kernels.sparse_conv import SparseConv
+from circuitgraph.kernels.triton_blocks import TritonBlocks
+from circuitgraph.kernels.triton_rows import TritonRows
+from circuitgraph.kernels.tune import Tuner
+from circuitgraph.kernels.winners import k_winners
 
 __all__ = [
-    "ConvKernel", "DenseKernel", "Ends", "GraphKernel", "Kernel", "PoolKernel", "Reference", "Relay", "ScatterKernel",
-    "SparseKernel", "make_kernel", "tune_allocator",
+    "Choice", "ConvKernel", "DenseKernel", "EdgeIndexKernel", "EmbeddingBag", "Ends", "GraphKernel", "Kernel",
+    "Masked", "NumbaKernel", "PoolKernel", "Reference", "Relay", "Setting", "SparseConv", "TorchCsr", "TorchSparse",
+    "TritonBlocks", "TritonRows", "Tuner", "choose_kernel", "k_winners", "make_kernel", "tune_allocator",
 ]  # fmt: skip

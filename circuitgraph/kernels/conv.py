@@ -39,18 +39,19 @@ class ConvKernel(Kernel):
         return isinstance(topology, Conv)
 
     def push(self, x: Tensor, w: Tensor | None) -> Tensor:
-        return self._convolve(self._pad(x), self._filters(w, x))
+        return self._convolve(self.pad(x), self._filters(w, x))
 
     def pull(self, g: Tensor, w: Tensor | None, x: Tensor | None = None) -> Tensor:
-        padded = g.new_empty(1).expand(len(g), self.pre[0], *self._padded_sites())
-        return self._unpad(self._backward(g, padded, self._filters(w, g), to_input=True))
+        padded = g.new_empty(1).expand(len(g), self.pre[0], *self.padded_sites())
+        return self.unpad(self._backward(g, padded, self._filters(w, g), to_input=True))
 
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
-        padded, like = self._pad(x), self._filters(None, x)
+        padded, like = self.pad(x), self._filters(None, x)
         if g.device.type == "cpu" and self.topology.groups == 1 and not torch.is_grad_enabled() and len(g):
             rows = g.movedim(1, -1).reshape(-1, self.post[0])
             large = rows.dtype != torch.float64 and self.fan_in >= IM2COL_FAN_IN // 8
-            if large and torch.count_nonzero(rows) < EVENT_DENSITY * rows.numel():
+            # A graph cannot branch on what is active.
+            if large and not torch.compiler.is_compiling() and torch.count_nonzero(rows) < EVENT_DENSITY * rows.numel():
                 return _pair_events(self._unfold(padded), rows)
             if self.fan_in >= IM2COL_FAN_IN:
                 return (rows.t() @ self._unfold(padded)).flatten().to(wide(x.dtype))
@@ -76,15 +77,15 @@ class ConvKernel(Kernel):
         )  # fmt: skip
         return grads[0] if to_input else grads[1]
 
-    def _padded_sites(self) -> list[int]:
+    def padded_sites(self) -> list[int]:
         return [n + 2 * p for n, p in zip(self.pre[1:], self.padding, strict=True)]
 
-    def _pad(self, x: Tensor) -> Tensor:
+    def pad(self, x: Tensor) -> Tensor:
         if any(self.padding):
             x = F.pad(x, [p for axis in reversed(self.padding) for p in (axis, axis)], mode=self.mode)
         return x.contiguous(memory_format=self.format)
 
-    def _unpad(self, padded: Tensor) -> Tensor:
+    def unpad(self, padded: Tensor) -> Tensor:
         """Undo padding: what arrived at a padded site returns to the site that it was read from."""
         for axis, p in enumerate(self.padding, start=2):
             if not p:

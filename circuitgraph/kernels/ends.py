@@ -57,3 +57,9 @@ class Ends(nn.Module):
         if self.at is None:
             return w.view(self.size, -1).abs().amax(1)
         return w.new_zeros(self.size).scatter_reduce(0, self.at, w.abs(), "amax")
+
+    def scale_to_unit(self, w: Tensor) -> None:
+        """Divide each end's weights by their Euclidean norm, in place; all zero stays.  Shape: (K,)."""
+        norm = self.norm(w)
+        at_slot, slots = self.spread(torch.where(norm > 0, norm, 1), w)
+        slots.div_(at_slot)

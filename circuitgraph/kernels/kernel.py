@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from circuitgraph.errors import NumericError
 from circuitgraph.ir import Shape, Topology
+from circuitgraph.kernels import operators
+from circuitgraph.kernels.autocast import as_given, cast, is_autocast
 from circuitgraph.kernels.ends import Ends
 
 
@@ -35,6 +37,11 @@ class Kernel(nn.Module, ABC):
     def __init__(self, topology: Topology, pre: Shape, post: Shape) -> None:
         super().__init__()
         self.topology, self.pre, self.post = topology, pre, post
+        self.handle = operators.enroll(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.handle = operators.enroll(self)
 
     @classmethod
     @abstractmethod
@@ -107,14 +114,15 @@ class Kernel(nn.Module, ABC):
         def commit() -> None:
             w.add_(dw)
             if unit_norm:
-                norm = ends.norm(w)
-                at_slot, slots = ends.spread(torch.where(norm > 0, norm, 1), w)
-                slots.div_(at_slot)
+                ends.scale_to_unit(w)
 
         return commit
 
     def forward(self, x: Tensor, w: Tensor | None) -> Tensor:
         """Push with gradients to x and w.
+
+        Under torch.autocast, activity that meets weights becomes of the type asked for (float64 stays); weights and
+        their gradients keep theirs.
 
         Raises:
             NumericError: for activity of an integer type, which weights would have to be rounded to.
@@ -123,13 +131,23 @@ class Kernel(nn.Module, ABC):
             raise NumericError(
                 f"{type(self).__name__}: activity (got {x.dtype}, expected real numbers); call x.float()"
             )
-        if torch.is_grad_enabled() and (x.requires_grad or (w is not None and w.requires_grad)):
-            pushed: Tensor = _Push.apply(self, x, w)
-            return pushed
-        return self.push(x, w)
+        if is_autocast(x):
+            with as_given(x):
+                return _push(self, x if w is None else cast(x), w)
+        return _push(self, x, w)
 
     def extra_repr(self) -> str:
         return f"{self.topology!r}, {self.pre} -> {self.post}"
+
+
+def _push(kernel: Kernel, x: Tensor, w: Tensor | None) -> Tensor:
+    if kernel.opaque and torch.compiler.is_compiling():
+        traced: Tensor = torch.ops.circuitgraph.push(x, w, kernel.handle)
+        return traced
+    if torch.is_grad_enabled() and (x.requires_grad or (w is not None and w.requires_grad)):
+        pushed: Tensor = _Push.apply(kernel, x, w)
+        return pushed
+    return kernel.push(x, w)
 
 
 class _Push(torch.autograd.Function):
@@ -146,9 +164,16 @@ class _Push(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[None, Tensor | None, Tensor | None]:
+        kernel: Kernel = ctx.kernel
         x, w = ctx.saved_tensors
-        to_x = ctx.kernel.pull(g, w, x) if ctx.needs_input_grad[1] else None
-        to_w = ctx.kernel.pair(x, g).to(w.dtype) if ctx.needs_input_grad[2] else None
+        needs = ctx.needs_input_grad
+        with as_given(g):
+            if kernel.opaque and torch.is_grad_enabled():  # torch cannot look inside to differentiate once more
+                to_x = torch.ops.circuitgraph.pull(g, w, x, kernel.handle) if needs[1] else None
+                to_w = torch.ops.circuitgraph.pair(x, g, kernel.handle).to(w.dtype) if needs[2] else None
+                return None, to_x, to_w
+            to_x = kernel.pull(g, w, x) if needs[1] else None
+            to_w = kernel.pair(x, g).to(w.dtype) if needs[2] else None
         return None, to_x, to_w
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from circuitgraph.errors import ShapeError, StateError
 from circuitgraph.ir import Shape, n_neurons, value
 from circuitgraph.ir.shape import is_integer
+from circuitgraph.kernels import k_winners
 from circuitgraph.neurons.neuron import Columns, Neuron
 from circuitgraph.neurons.pointwise import need_positive
 from circuitgraph.registry import neurons
@@ -93,7 +94,7 @@ class BatchNorm(Neuron):
 class KWinners(Neuron):
     """Let the k strongest pass and silence the rest: among the units of each site, or among all neurons.
 
-    Exactly k pass, also where inputs are equal; which of equals is the sort's choice.
+    Exactly k pass, also where inputs are equal; which of equals is the device's choice.
 
     Example:
         >>> import torch
@@ -117,10 +118,10 @@ class KWinners(Neuron):
 
     def drive(self, ports: Columns, memory: Columns, *, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         u = ports["in"]
-        rivals = u if self.among == "units" else u.flatten(1)
-        best = rivals.topk(self.k, dim=1).indices
-        won = torch.zeros_like(rivals, dtype=torch.bool).scatter_(1, best, True)
-        return torch.where(won, rivals, 0).view_as(u), {}
+        if self.among == "neurons" or u.ndim == 2:
+            return k_winners(u.flatten(1), self.k).view_as(u), {}
+        rows = u.movedim(1, -1)
+        return k_winners(rows.reshape(-1, u.shape[1]), self.k).view(rows.shape).movedim(-1, 1), {}
 
     @classmethod
     def examples(cls) -> list[Neuron]:

@@ -3,6 +3,9 @@
 from circuitgraph.rules.hebbian import Hebb, Instar, Oja
 from circuitgraph.rules.rule import Change, Rule, Signals, Term
 from circuitgraph.rules.softhebb import HardWTA, SoftHebb
-from circuitgraph.rules.update import weight_change
+from circuitgraph.rules.update import prepare_change, weight_change
 
-__all__ = ["Change", "HardWTA", "Hebb", "Instar", "Oja", "Rule", "Signals", "SoftHebb", "Term", "weight_change"]
+__all__ = [
+    "Change", "HardWTA", "Hebb", "Instar", "Oja", "Rule", "Signals", "SoftHebb", "Term", "prepare_change",
+    "weight_change",
+]  # fmt: skip

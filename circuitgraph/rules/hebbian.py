@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from circuitgraph.ir import value
 from circuitgraph.registry import rules
-from circuitgraph.rules.rule import Normalize, Rule, Signals, Term, need_rate
+from circuitgraph.rules.rule import Rule, Signals, Term
 
 
 @rules.register("hebb")
@@ -21,23 +21,13 @@ class Hebb(Rule):
         [2.5, 4.0]
     """
 
-    learning_rate: float
-    normalize: Normalize = None
-
-    def __post_init__(self) -> None:
-        need_rate(self)
-
-    @property
-    def normalization(self) -> Normalize:
-        return self.normalize
-
     def terms(self, signals: Signals) -> Sequence[Term]:
         assert signals.y is not None
         return [Term(signals.y, signals.x)]
 
     @classmethod
     def examples(cls) -> list[Rule]:
-        return [cls(0.1), cls(-0.1, "layer"), cls(0.1, "neuron")]
+        return [cls(0.1), cls(-0.1, normalize="layer"), cls(0.1, normalize="neuron"), cls(0.1, unit_norm=True)]
 
 
 @rules.register("oja")
@@ -45,23 +35,13 @@ class Hebb(Rule):
 class Oja(Rule):
     """Converge to the first principal component at unit norm: dw = y * (x - y * w) (Oja 1982)."""
 
-    learning_rate: float
-    normalize: Normalize = None
-
-    def __post_init__(self) -> None:
-        need_rate(self)
-
-    @property
-    def normalization(self) -> Normalize:
-        return self.normalize
-
     def terms(self, signals: Signals) -> Sequence[Term]:
         assert signals.y is not None
         return [Term(signals.y, signals.x), Term(-signals.y.square(), times_weight=True)]
 
     @classmethod
     def examples(cls) -> list[Rule]:
-        return [cls(0.1), cls(0.1, "neuron")]
+        return [cls(0.1), cls(0.1, normalize="neuron"), cls(0.1, unit_norm=True)]
 
 
 @rules.register("instar")
@@ -69,20 +49,10 @@ class Oja(Rule):
 class Instar(Rule):
     """Move the weights of an active neuron towards its input: dw = y * (x - w) (Grossberg 1976)."""
 
-    learning_rate: float
-    normalize: Normalize = None
-
-    def __post_init__(self) -> None:
-        need_rate(self)
-
-    @property
-    def normalization(self) -> Normalize:
-        return self.normalize
-
     def terms(self, signals: Signals) -> Sequence[Term]:
         assert signals.y is not None
         return [Term(signals.y, signals.x), Term(-signals.y, times_weight=True)]
 
     @classmethod
     def examples(cls) -> list[Rule]:
-        return [cls(0.1), cls(0.1, "layer")]
+        return [cls(0.1), cls(0.1, normalize="layer")]

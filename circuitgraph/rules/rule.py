@@ -3,14 +3,14 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import ClassVar, Literal, get_args
 
 from torch import Tensor
 
 from circuitgraph.errors import RuleError
-from circuitgraph.ir import Value
+from circuitgraph.ir import Value, value
 from circuitgraph.kernels import Ends
 
 Normalize = Literal["layer", "neuron", None]
@@ -51,12 +51,17 @@ class Change:
     peak: Tensor
 
 
+@value
 class Rule(Value, ABC):
     """Change the weights of a projection from local activity, the same way on every topology.
 
     `terms` gives the change, summed over the batch.  It is then normalised and applied:
     w += learning_rate * rate * dw, where `normalize` divides dw by the largest absolute change of the whole layer
-    ("layer", not local) or of each postsynaptic neuron ("neuron", purely local).
+    ("layer", not local) or of each postsynaptic neuron ("neuron", purely local).  With `unit_norm`, the weights of each
+    postsynaptic neuron are then scaled to Euclidean norm 1 (Oja 1982, equation 3).
+
+    Raises:
+        RuleError: for a learning rate that is no finite number, or a normalisation that is not known.
     """
 
     kind: ClassVar[str] = "rule"
@@ -64,15 +69,18 @@ class Rule(Value, ABC):
     """Which of x, u and y the rule looks at."""
 
     learning_rate: float
+    normalize: Normalize = field(default=None, kw_only=True)
+    unit_norm: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        need_number(self, "learning_rate", self.learning_rate)
+        if self.normalize not in get_args(Normalize):
+            got = f"got {self.normalize!r}, expected 'layer', 'neuron' or None"
+            raise RuleError(f"{type(self).__name__}: normalize ({got})")
 
     @abstractmethod
     def terms(self, signals: Signals) -> Sequence[Term]:
         """List the terms of the change."""
-
-    @property
-    def normalization(self) -> Normalize:
-        """Say how the change is normalised before it is applied."""
-        return None
 
     def rate(self, w: Tensor, ends: Ends) -> Tensor | None:
         """Give each postsynaptic end its own factor on the learning rate, or None.  Shape: (K,) -> (M,)."""
@@ -86,10 +94,10 @@ class Rule(Value, ABC):
     def apply(self, w: Tensor, change: Change, ends: Ends, *, scale: float = 1.0) -> None:
         """Normalise a change and add it to the weights in place.  Shape: w (K,)."""
         step, factor = self.learning_rate * scale, self.rate(w, ends)
-        if self.normalization == "neuron":
+        if self.normalize == "neuron":
             local = 1 / (ends.peak(change.dw) + _TINY)
             factor = local if factor is None else factor * local
-        if self.normalization == "layer":
+        if self.normalize == "layer":
             factor = (1 if factor is None else factor) / (change.peak + _TINY)
         if factor is None:
             w.add_(change.dw, alpha=step)
@@ -98,17 +106,11 @@ class Rule(Value, ABC):
         else:
             factor, target = ends.spread(factor * step, w)
             target.addcmul_(change.dw.view_as(target), factor)
+        if self.unit_norm:
+            ends.scale_to_unit(w)
 
 
 _TINY = 1e-30
-
-
-def need_rate(rule: Rule) -> None:
-    """Raise RuleError unless the learning rate is a finite number and the normalisation a known one."""
-    need_number(rule, "learning_rate", rule.learning_rate)
-    if rule.normalization not in get_args(Normalize):
-        got = f"got {rule.normalization!r}, expected 'layer', 'neuron' or None"
-        raise RuleError(f"{type(rule).__name__}: normalize ({got})")
 
 
 def need_number(rule: Rule, field: str, given: object, low: float = -math.inf, high: float = math.inf) -> None:

@@ -1,6 +1,7 @@
 """Winner-take-all learning: hard, and soft with anti-Hebbian losers."""
 
 from collections.abc import Sequence
+from dataclasses import field
 from typing import ClassVar
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from circuitgraph.ir import value
 from circuitgraph.kernels import Ends
 from circuitgraph.registry import rules
-from circuitgraph.rules.rule import Normalize, Rule, Signals, Term, need_number, need_rate
+from circuitgraph.rules.rule import Normalize, Rule, Signals, Term, need_number
 
 
 @rules.register("hard-wta")
@@ -22,15 +23,7 @@ class HardWTA(Rule):
 
     reads: ClassVar[tuple[str, ...]] = ("x", "u")
 
-    learning_rate: float
-    normalize: Normalize = "layer"
-
-    def __post_init__(self) -> None:
-        need_rate(self)
-
-    @property
-    def normalization(self) -> Normalize:
-        return self.normalize
+    normalize: Normalize = field(default="layer", kw_only=True)
 
     def terms(self, signals: Signals) -> Sequence[Term]:
         assert signals.u is not None
@@ -41,7 +34,7 @@ class HardWTA(Rule):
 
     @classmethod
     def examples(cls) -> list[Rule]:
-        return [cls(0.1), cls(0.1, None)]
+        return [cls(0.1), cls(0.1, normalize=None)]
 
 
 @rules.register("softhebb")
@@ -67,23 +60,18 @@ class SoftHebb(Rule):
 
     reads: ClassVar[tuple[str, ...]] = ("x", "u")
 
-    learning_rate: float
     gain: float = 1.0
     anti: bool = True
     rate_power: float | None = 0.5
-    normalize: Normalize = "layer"
+    normalize: Normalize = field(default="layer", kw_only=True)
     cutoff: float = 0.0
 
     def __post_init__(self) -> None:
-        need_rate(self)
+        super().__post_init__()
         need_number(self, "gain", self.gain, 0)
         need_number(self, "cutoff", self.cutoff, 0, 1)
         if self.rate_power is not None:
             need_number(self, "rate_power", self.rate_power, 0)
-
-    @property
-    def normalization(self) -> Normalize:
-        return self.normalize
 
     def terms(self, signals: Signals) -> Sequence[Term]:
         assert signals.u is not None

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 
 from circuitgraph.errors import ShapeError
-from circuitgraph.ir.shape import Shape
+from circuitgraph.ir.shape import Shape, n_neurons
 from circuitgraph.ir.tables import Slots, Synapses
 from circuitgraph.ir.topology import Topology
 from circuitgraph.ir.value import frozen_array, index_array, value
@@ -58,6 +58,12 @@ class Pruned(Topology):
 
     def synapses(self, pre: Shape, post: Shape) -> Synapses:
         return self.topology.synapses(pre, post).keep_slots(self.keep, self.topology.n_slots(pre, post))
+
+    def listed(self, pre: Shape, post: Shape) -> tuple[np.ndarray, np.ndarray] | None:
+        if isinstance(self.topology, Dense):
+            return self.keep % n_neurons(pre), self.keep // n_neurons(pre)
+        whole = self.topology.listed(pre, post)
+        return None if whole is None else (whole[0][self.keep], whole[1][self.keep])
 
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return self.topology.post_shape(pre, units)

@@ -30,6 +30,9 @@ class _Random(Topology):
         pres, posts = _drawn(self, n_neurons(pre), n_neurons(post))
         return Synapses.build(pres, posts, np.arange(len(pres)))
 
+    def listed(self, pre: Shape, post: Shape) -> tuple[np.ndarray, np.ndarray]:
+        return _drawn(self, n_neurons(pre), n_neurons(post))
+
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return (need_units(self, units),)
 

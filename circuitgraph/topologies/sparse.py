@@ -39,6 +39,9 @@ class Explicit(Topology):
     def synapses(self, pre: Shape, post: Shape) -> Synapses:
         return Synapses.build(self.pre, self.post, np.arange(len(self.pre)))
 
+    def listed(self, pre: Shape, post: Shape) -> tuple[np.ndarray, np.ndarray]:
+        return self.pre, self.post
+
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return (need_units(self, units),)
 

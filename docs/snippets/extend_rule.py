@@ -10,7 +10,6 @@ import circuitgraph as cg
 from circuitgraph.ir import value
 from circuitgraph.registry import rules
 from circuitgraph.rules import Rule, Signals, Term
-from circuitgraph.rules.rule import need_rate
 from circuitgraph.testing import check_rule
 
 
@@ -24,11 +23,7 @@ class Krotov(Rule):
 
     reads: ClassVar[tuple[str, ...]] = ("x", "u")
 
-    learning_rate: float
     anti: float = 0.4
-
-    def __post_init__(self) -> None:
-        need_rate(self)
 
     def terms(self, signals: Signals) -> Sequence[Term]:
         u = signals.u.movedim(1, -1)

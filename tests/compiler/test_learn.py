@@ -166,7 +166,7 @@ def learn_in_shards(nets: list[cg.Network], shards: list[Tensor]) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [cg.SoftHebb(0.1), cg.SoftHebb(0.1, normalize="neuron"), cg.HardWTA(0.1), cg.Oja(0.1, "neuron")]
+    "rule", [cg.SoftHebb(0.1), cg.SoftHebb(0.1, normalize="neuron"), cg.HardWTA(0.1), cg.Oja(0.1, normalize="neuron")]
 )
 @pytest.mark.parametrize("sizes", [(3, 3), (1, 5), (2, 2, 2)])
 def test_a_sharded_batch_gives_the_update_of_one_process(rule: cg.Rule, sizes: tuple[int, ...]) -> None:

@@ -41,7 +41,9 @@ def recurrent() -> cg.Circuit:
 
 def graph() -> cg.Circuit:
     edges = [0, 1, 2, 3, 3], [1, 2, 0, 0, 3]
-    circuit = cg.Circuit().add("x", (2, 4)).connect("x", "m", cg.GraphEdges(*edges), rule=cg.Hebb(0.1, "layer"))
+    circuit = (
+        cg.Circuit().add("x", (2, 4)).connect("x", "m", cg.GraphEdges(*edges), rule=cg.Hebb(0.1, normalize="layer"))
+    )
     return circuit.connect("m", "f", cg.GraphConv(*edges), units=3, neuron=cg.KWinners(2)).connect(
         "f", "y", cg.Dense(), units=2
     )
@@ -286,7 +288,10 @@ def test_external_input_to_a_place_that_was_fused_away_is_refused() -> None:
 def test_kernels_can_be_forced_and_all_agree() -> None:
     circuit = cg.Circuit().add("x", 6).connect("x", "y", cg.Dense(), units=4)
     x = noise(3, 6)
-    nets = {k: cg.compile(circuit, dtype=torch.float64, kernels={"x->y": k}) for k in ("dense", "sparse", "reference")}
+    nets = {
+        k: cg.compile(circuit, dtype=torch.float64, kernels={"x->y": k})
+        for k in ("dense", "embedding-bag", "reference")
+    }
     for kernel, net in nets.items():
         assert net.plan.kernels == {"x->y": kernel}
         torch.testing.assert_close(net(x), nets["reference"](x), rtol=1e-12, atol=1e-12)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from typer.core import TyperGroup
 
 from circuitgraph.bench.__main__ import app
+from circuitgraph.bench.kernel_work import METHODS
 from circuitgraph.bench.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
@@ -50,9 +52,11 @@ def test_the_readme_shows_the_first_snippet() -> None:
 
 def test_the_benchmark_page_names_every_recipe_preset_and_option() -> None:
     page = (DOCS / "benchmarks.md").read_text()
-    options = [o for p in typer.main.get_command(app).params for o in p.opts if o.startswith("--")]
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    options = [o for c in group.commands.values() for p in c.params for o in p.opts if o.startswith("--")]
     presets = {name for recipe in RECIPES.values() for name in recipe.presets}
-    for word in [*RECIPES, *presets, *options]:
+    for word in [*RECIPES, *presets, *options, *METHODS, "kernels"]:
         assert f"`{word}`" in page, f"docs/benchmarks.md does not mention {word}"
 
 

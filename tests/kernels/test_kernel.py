@@ -18,14 +18,16 @@ from circuitgraph.kernels import DenseKernel, Ends, PoolKernel, Reference, Relay
         (cg.Conv(3), (1, 5), (2, 3), "conv"),
         (cg.Pool(2), (1, 4), (1, 2), "pool"),
         (cg.OneToOne(), (3,), (3,), "relay"),
-        (cg.ErdosRenyi(0.5), (8,), (8,), "sparse"),
+        (cg.ErdosRenyi(0.1), (8,), (8,), "embedding-bag"),
         (cg.GraphEdges([0], [1]), (1, 2), (1, 2), "graph"),
-        (cg.Pruned(cg.Dense(), [0]), (8,), (8,), "sparse"),
-        (cg.Pruned(cg.Dense(), range(60)), (8,), (8,), "scatter"),
+        (cg.Pruned(cg.Dense(), [0]), (8,), (8,), "embedding-bag"),
+        (cg.Pruned(cg.Dense(), range(60)), (8,), (8,), "masked"),
     ],
     ids=repr,
 )
-def test_the_cheapest_kernel_is_chosen(topology: cg.Topology, pre: cg.ir.Shape, post: cg.ir.Shape, name: str) -> None:
+def test_small_wiring_gets_the_kernel_that_estimates_the_least_work(
+    topology: cg.Topology, pre: cg.ir.Shape, post: cg.ir.Shape, name: str
+) -> None:
     assert make_kernel(topology, pre, post).name == name
     assert make_kernel(topology, pre, post, "reference").name == "reference"
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import circuitgraph as cg
-from circuitgraph.kernels import GraphKernel, Kernel, Reference, ScatterKernel, SparseKernel, sparse
+from circuitgraph.kernels import EmbeddingBag, GraphKernel, Kernel, Masked, Reference, rows
 
 
 @st.composite
@@ -33,7 +33,7 @@ def compare(ours: Kernel, reference: Kernel, batch: int, dtype: torch.dtype, tol
 @settings(max_examples=60, deadline=None)
 def test_any_wiring_equals_the_reference(wiring: tuple[cg.Explicit, int, int], batch: int) -> None:
     topology, n, m = wiring
-    ours, reference = SparseKernel(topology, (n,), (m,)), Reference(topology, (n,), (m,))
+    ours, reference = EmbeddingBag(topology, (n,), (m,)), Reference(topology, (n,), (m,))
     compare(ours, reference, batch, torch.float64, 1e-12)
     fan_in = max(1, len(topology.pre))
     compare(ours, reference, batch, torch.float32, 2e-6 * fan_in**0.5)
@@ -52,23 +52,25 @@ def test_any_graph_equals_the_reference(edges: list[tuple[int, int]], units: int
 @settings(max_examples=25, deadline=None)
 def test_any_pruned_convolution_equals_the_reference(keep: set[int]) -> None:
     topology = cg.Pruned(cg.Conv(3, padding=1, mode="reflect"), sorted(keep))
-    ours, reference = (k(topology, (2, 3, 4), (3, 3, 4)) for k in (ScatterKernel, Reference))
+    ours, reference = (k(topology, (2, 3, 4), (3, 3, 4)) for k in (Masked, Reference))
     compare(ours, reference, 2, torch.float64, 1e-12)
 
 
-def test_pairing_in_chunks_is_pairing_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    topology = cg.ErdosRenyi(0.5, seed=1)
-    kernel = SparseKernel(topology, (9,), (8,))
-    x, g = (torch.randn(3, n, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (9, 8))
+def test_pairing_that_is_differentiated_again_is_the_same_in_chunks_of_any_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernel = GraphKernel(cg.GraphEdges([0, 3, 1, 2, 3], [1, 1, 0, 4, 2]), (2, 5), (2, 5))
+    x, g = (torch.randn(3, 2, 5, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (9, 8))
     whole = kernel.pair(x, g)
-    for chunk in (1, 3, 10):
-        monkeypatch.setattr(sparse, "CHUNK", chunk)
-        assert torch.equal(kernel.pair(x, g), whole)
+    for chunk in (1, 13, 100):
+        monkeypatch.setattr(rows, "CHUNK", chunk)
+        torch.testing.assert_close(kernel.pair(x.requires_grad_(), g).detach(), whole)
+    assert torch.autograd.gradcheck(kernel.pair, (x, g))
 
 
 def test_many_inputs_in_bfloat16_lose_no_more_than_one_rounding() -> None:
     n = 4000
-    kernel = SparseKernel(cg.Dense(), (n,), (2,))
+    kernel = EmbeddingBag(cg.Dense(), (n,), (2,))
     x, w = torch.rand(3, n, generator=torch.Generator().manual_seed(0)).bfloat16(), torch.full((2 * n,), 0.5)
     y = kernel.push(x, w)
     assert y.dtype == torch.bfloat16
@@ -79,11 +81,11 @@ def test_coefficients_count_in_every_direction() -> None:
     # An average over a window of which half lies beyond the border: one synapse a slot, with coefficient 1/2.
     wiring = cg.Pool(2, 2, 1, "mean"), (3, 1), (3, 1)
     assert wiring[0].synapses(*wiring[1:]).coef.tolist() == [0.5, 0.5, 0.5]
-    compare(SparseKernel(*wiring), Reference(*wiring), 2, torch.float64, 1e-12)
+    compare(EmbeddingBag(*wiring), Reference(*wiring), 2, torch.float64, 1e-12)
 
 
 def test_the_order_of_pairs_is_the_order_of_weights() -> None:
-    kernel = SparseKernel(cg.Explicit([1, 0], [0, 0]), (2,), (1,))
+    kernel = EmbeddingBag(cg.Explicit([1, 0], [0, 0]), (2,), (1,))
     x = torch.tensor([[1.0, 10.0]])
     assert kernel.push(x, torch.tensor([2.0, 3.0])).item() == 23.0
     assert kernel.pair(x, torch.ones(1, 1)).tolist() == [10.0, 1.0]
@@ -91,8 +93,8 @@ def test_the_order_of_pairs_is_the_order_of_weights() -> None:
 
 def test_regular_wiring_is_left_to_its_own_kernels() -> None:
     edges = [0, 1], [1, 0]
-    assert not SparseKernel.supports(cg.Conv(3), (1, 5), (1, 3))
-    assert not SparseKernel.supports(cg.GraphEdges(*edges), (1, 2), (1, 2))
-    assert not SparseKernel.supports(cg.Pool(2, how="mean"), (1, 4), (1, 2))
-    assert SparseKernel.supports(cg.ErdosRenyi(0.5), (4,), (4,))
-    assert np.isclose(SparseKernel.cost(cg.Dense(), (4,), (4,)), 40)
+    assert not EmbeddingBag.supports(cg.Conv(3), (1, 5), (1, 3))
+    assert not EmbeddingBag.supports(cg.GraphEdges(*edges), (1, 2), (1, 2))
+    assert not EmbeddingBag.supports(cg.Pool(2, how="mean"), (1, 4), (1, 2))
+    assert EmbeddingBag.supports(cg.ErdosRenyi(0.5), (4,), (4,))
+    assert np.isclose(EmbeddingBag.cost(cg.Dense(), (4,), (4,)), 40)

@@ -67,6 +67,7 @@ def softhebb(gain: float = 1.0, anti: bool = True, cutoff: float = 0.0) -> Signa
 def learned(
     topology: Topology, pre: Shape, post: Shape, end: str, x: np.ndarray, w: np.ndarray, *,
     signal: Signal, learning_rate: float, normalize: str | None, rate_power: float | None,
+    unit_norm: bool,
 ) -> np.ndarray:  # fmt: skip
     """Give the weights after one learning step, by loops."""
     table, n_post, sites = topology.synapses(pre, post), math.prod(post), math.prod(post[1:])
@@ -97,19 +98,26 @@ def learned(
         if rate_power is not None:
             rate *= (abs(math.sqrt(sum(w[k] ** 2 for k in family)) - 1) + 1e-10) ** rate_power
         new.append(w[slot] + rate * dw[slot])
+    if unit_norm:
+        new = [
+            a / math.sqrt(sum(new[k] ** 2 for k in range(len(w)) if end_of_slot[k] == end_of_slot[slot]))
+            for slot, a in enumerate(new)
+        ]
     return np.array(new)
 
 
 RULES = [
     (cg.Hebb(0.1), hebb, None, None),
-    (cg.Hebb(-0.1, "layer"), hebb, "layer", None),
-    (cg.Hebb(0.1, "neuron"), hebb, "neuron", None),
+    (cg.Hebb(-0.1, normalize="layer"), hebb, "layer", None),
+    (cg.Hebb(0.1, normalize="neuron"), hebb, "neuron", None),
     (cg.Oja(0.1), oja, None, None),
-    (cg.Oja(0.1, "neuron"), oja, "neuron", None),
+    (cg.Oja(0.1, normalize="neuron"), oja, "neuron", None),
+    (cg.Oja(0.1, unit_norm=True), oja, None, None),
+    (cg.SoftHebb(0.1, unit_norm=True), softhebb(), "layer", 0.5),
     (cg.Instar(0.1), instar, None, None),
-    (cg.Instar(0.1, "layer"), instar, "layer", None),
+    (cg.Instar(0.1, normalize="layer"), instar, "layer", None),
     (cg.HardWTA(0.1), hard_wta, "layer", None),
-    (cg.HardWTA(0.1, None), hard_wta, None, None),
+    (cg.HardWTA(0.1, normalize=None), hard_wta, None, None),
     (cg.SoftHebb(0.1), softhebb(), "layer", 0.5),
     (cg.SoftHebb(0.1, 0.65, rate_power=0.75), softhebb(0.65), "layer", 0.75),
     (cg.SoftHebb(0.1, 2.0, normalize="neuron"), softhebb(2.0), "neuron", 0.5),
@@ -133,7 +141,7 @@ def test_a_learning_step_is_the_published_formula(
     net.learn(net.step(torch.tensor(x)))
     expected = learned(
         topology, pre, post, end, x, w, signal=signal, learning_rate=rule.learning_rate, normalize=normalize,
-        rate_power=rate_power,
+        rate_power=rate_power, unit_norm=rule.unit_norm,
     )  # fmt: skip
     assert not np.allclose(expected, w, atol=1e-4)
     np.testing.assert_allclose(net.weights["x->y"].detach().numpy(), expected, rtol=1e-11, atol=1e-12)

@@ -80,7 +80,7 @@ def test_softhebb_shares_stay_finite_for_huge_inputs() -> None:
 
 
 def test_silence_changes_nothing() -> None:
-    for rule in (cg.Hebb(0.1, "layer"), cg.Oja(0.1, "neuron"), cg.HardWTA(0.1)):
+    for rule in (cg.Hebb(0.1, normalize="layer"), cg.Oja(0.1, normalize="neuron"), cg.HardWTA(0.1)):
         net = net_of(rule, 3, 2)
         before = net.weights["x->y"].detach().clone()
         net.learn(net.step(torch.zeros(4, 3)))
@@ -94,8 +94,8 @@ def test_silence_changes_nothing() -> None:
         (lambda: cg.Hebb(True), "learning_rate"),
         (lambda: cg.Oja("0.1"), "learning_rate"),
         (lambda: cg.Oja(math.inf), "finite"),
-        (lambda: cg.Instar(0.1, "Layer"), "normalize"),
-        (lambda: cg.HardWTA(0.1, "units"), "normalize"),
+        (lambda: cg.Instar(0.1, normalize="Layer"), "normalize"),
+        (lambda: cg.HardWTA(0.1, normalize="units"), "normalize"),
         (lambda: cg.SoftHebb(0.1, normalize="none"), "'layer', 'neuron' or None"),
         (lambda: cg.SoftHebb(0.1, gain=-1.0), "gain"),
         (lambda: cg.SoftHebb(0.1, rate_power=-0.5), "rate_power"),
@@ -122,5 +122,5 @@ def test_apply_divides_by_the_largest_change_of_layer_or_neuron() -> None:
     ends, dw = Ends(cg.Dense(), (2,), (2,)), torch.tensor([1.0, -2.0, 3.0, -4.0])
     for normalize, expected in (("layer", dw / 4), ("neuron", dw / torch.tensor([2.0, 2.0, 4.0, 4.0])), (None, dw)):
         w = torch.zeros(4)
-        cg.Hebb(0.1, normalize).apply(w, Change(dw, dw.abs().amax()), ends, scale=2.0)
+        cg.Hebb(0.1, normalize=normalize).apply(w, Change(dw, dw.abs().amax()), ends, scale=2.0)
         torch.testing.assert_close(w, 0.2 * expected)

@@ -1,0 +1,208 @@
+"""Vector code for one row of synapses, the batch in the lanes; numba intrinsics, so that no compiler is needed.
+
+A tile holds the activity of all neurons for a few samples, neuron after neuron: (neurons, lanes).  A synapse then reads
+`lanes` contiguous numbers.  Addresses are plain integers; the caller has checked every index.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+FUSE = ("contract",)
+
+F32, F64, BF16 = 0, 1, 2
+"""Types of activity; sums and weights are float32 for BF16."""
+U16, INT32, INT64, TABLE16, TABLE32 = 0, 1, 2, 3, 4
+"""Types of indices; with a table, a 16- or 32-bit index is looked up in one of 64-bit byte offsets."""
+WIDTH = {F32: 16, F64: 8, BF16: 16}
+"""Numbers in one vector of 64 bytes, of the type that sums are kept in."""
+SIZE = {F32: 4, F64: 8, BF16: 2}
+"""Bytes of one number of activity."""
+
+
+class _Code:
+    """Emit loads, stores and arithmetic on the lanes of one tile row."""
+
+    def __init__(self, builder: Any, kind: int, lanes: int) -> None:
+        self.b, self.kind, self.lanes, self.width = builder, kind, lanes, WIDTH[kind]
+        self.scalar = ir.DoubleType() if kind == F64 else ir.FloatType()
+        self.vector = ir.VectorType(self.scalar, self.width)
+        self.words = ir.VectorType(I32, 16)
+
+    def load(self, address: Any) -> list[Any]:
+        """Read one tile row as vectors; bfloat16 becomes its even and its odd lanes in float32."""
+        if self.kind != BF16:
+            return [self._read(self.vector, address, 64 * i) for i in range(self.lanes // self.width)]
+        vectors = []
+        for i in range(self.lanes // 32):
+            raw = self._read(self.words, address, 64 * i)
+            vectors.append(self.b.bitcast(self.b.shl(raw, self._word(16)), self.vector))
+            vectors.append(self.b.bitcast(self.b.and_(raw, self._word(0xFFFF0000)), self.vector))
+        return vectors
+
+    def store(self, vectors: list[Any], address: Any) -> None:
+        """Write one tile row; bfloat16 is rounded to nearest, ties to even."""
+        if self.kind != BF16:
+            for i, vector in enumerate(vectors):
+                self._write(vector, address, 64 * i)
+            return
+        for i in range(len(vectors) // 2):
+            even = self.b.lshr(self._rounded(vectors[2 * i]), self._word(16))
+            odd = self.b.and_(self._rounded(vectors[2 * i + 1]), self._word(0xFFFF0000))
+            self._write(self.b.or_(even, odd), address, 64 * i)
+
+    def zeros(self) -> list[Any]:
+        count = self.lanes // self.width
+        return [ir.Constant(self.vector, [0.0] * self.width)] * count
+
+    def splat(self, value: Any) -> Any:
+        empty = ir.Constant(self.vector, ir.Undefined)
+        single = self.b.insert_element(empty, value, I32(0))
+        return self.b.shuffle_vector(single, empty, ir.Constant(self.words_of(self.width), [0] * self.width))
+
+    def fma(self, a: Any, x: Any, sum_: Any) -> Any:
+        return self.b.fadd(self.b.fmul(a, x, flags=FUSE), sum_, flags=FUSE)
+
+    def reduce(self, vectors: list[Any]) -> Any:
+        """Sum each of four vectors over its lanes, in a tree they share.  -> vector of four."""
+        a, b, c, d = vectors
+        merged = self._halve(self._halve(a, b, 1), self._halve(c, d, 1), 2)
+        size = self.width // 4
+        while size > 1:
+            low, high = self._halves(4 * size, size)
+            none = ir.Constant(merged.type, ir.Undefined)
+            first, second = (self.b.shuffle_vector(merged, none, self._mask(m)) for m in (low, high))
+            merged, size = self.b.fadd(first, second), size // 2
+        return merged
+
+    def words_of(self, n: int) -> Any:
+        return ir.VectorType(I32, n)
+
+    def pointer(self, address: Any, kind: Any) -> Any:
+        return self.b.inttoptr(address, kind.as_pointer())
+
+    def _halve(self, a: Any, b: Any, groups: int) -> Any:
+        """Add the two halves of every group of lanes of a and of b: a vector of twice as many groups."""
+        low, high = self._halves(2 * self.width, self.width // groups)
+        return self.b.fadd(*(self.b.shuffle_vector(a, b, self._mask(m)) for m in (low, high)))
+
+    @staticmethod
+    def _halves(lanes: int, group: int) -> tuple[list[int], list[int]]:
+        starts, half = range(0, lanes, group), group // 2
+        low = [s + i for s in starts for i in range(half)]
+        return low, [i + half for i in low]
+
+    def _mask(self, index: list[int]) -> Any:
+        return ir.Constant(self.words_of(len(index)), index)
+
+    def _word(self, value: int) -> Any:
+        return ir.Constant(self.words, [value] * 16)
+
+    def _rounded(self, vector: Any) -> Any:
+        """Add half a unit in the last place of bfloat16 to the bits; NaN stays NaN."""
+        bits = self.b.bitcast(vector, self.words)
+        last = self.b.and_(self.b.lshr(bits, self._word(16)), self._word(1))
+        rounded = self.b.add(self.b.add(bits, self._word(0x7FFF)), last)
+        return self.b.select(self.b.fcmp_unordered("uno", vector, vector), self._word(0x7FC00000), rounded)
+
+    def _read(self, kind: Any, address: Any, offset: int) -> Any:
+        value = self.b.load(self.pointer(self.b.add(address, I64(offset)), kind))
+        value.align = 2
+        return value
+
+    def _write(self, value: Any, address: Any, offset: int) -> None:
+        self.b.store(value, self.pointer(self.b.add(address, I64(offset)), value.type)).align = 2
+
+
+def _element(builder: Any, address: Any, kind: Any, index: Any) -> Any:
+    return builder.load(builder.gep(builder.inttoptr(address, kind.as_pointer()), [index]))
+
+
+def _row_address(builder: Any, index: int, x: Any, cols: Any, edge: Any, stride: Any) -> Any:
+    """Find where the presynaptic neuron of a synapse has its lanes; `stride` may be a table's address."""
+    column = _element(builder, cols, {INT32: I32, INT64: I64, TABLE32: I32}.get(index, I16), edge)
+    wide = builder.zext(column, I64) if index != INT64 else column
+    if index in (TABLE16, TABLE32):
+        return builder.add(x, _element(builder, stride, I64, wide))
+    return builder.add(x, builder.mul(wide, stride))
+
+
+@intrinsic(prefer_literal=True)
+def row_sum(
+    context: Any, kind: Any, index: Any, lanes: Any, x: Any, cols: Any, vals: Any, begin: Any, end: Any,
+    out: Any, stride: Any, add: Any,
+) -> Any:  # fmt: skip
+    """out[lane] = (out[lane] if add else 0) + sum over synapses e from begin to end of vals[e] * x[cols[e], lane]."""
+    kinds = kind.literal_value, index.literal_value, lanes.literal_value
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        code = _Code(b, kinds[0], kinds[2])
+        x, cols, vals, begin, end, out, stride, add = arguments[3:]
+        sums = [[cgutils.alloca_once_value(b, zero) for zero in code.zeros()] for _ in range(2)]
+        if kinds[0] != BF16:
+            with b.if_then(b.icmp_signed("!=", add, I64(0))):
+                for slot, vector in zip(sums[0], code.load(out), strict=True):
+                    b.store(vector, slot)
+
+        def take(edge: Any, into: list[Any]) -> None:
+            weight = code.splat(_element(b, vals, code.scalar, edge))
+            row = code.load(_row_address(b, kinds[1], x, cols, edge, stride))
+            for slot, vector in zip(into, row, strict=True):
+                b.store(code.fma(weight, vector, b.load(slot)), slot)
+
+        # Two sets of sums: one chain of dependent additions would leave half of the arithmetic units idle.
+        even = b.and_(b.sub(end, begin), I64(-2))
+        with cgutils.for_range_slice(b, begin, b.add(begin, even), I64(2), I64) as (edge, _):
+            take(edge, sums[0])
+            take(b.add(edge, I64(1)), sums[1])
+        with b.if_then(b.icmp_signed("<", b.add(begin, even), end)):
+            take(b.sub(end, I64(1)), sums[0])
+        code.store([b.fadd(b.load(s), b.load(t)) for s, t in zip(*sums, strict=True)], out)
+        return context.get_dummy_value()
+
+    return types.void(kind, index, lanes, *[types.intp] * 8), generate
+
+
+@intrinsic(prefer_literal=True)
+def row_dots(
+    context: Any, kind: Any, index: Any, lanes: Any, x: Any, cols: Any, begin: Any, end: Any, g: Any,
+    out: Any, stride: Any, add: Any,
+) -> Any:  # fmt: skip
+    """out[e] = (out[e] if add else 0) + sum over lanes of x[cols[e], lane] * g[lane], for synapses begin to end."""
+    kinds = kind.literal_value, index.literal_value, lanes.literal_value
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        code = _Code(b, kinds[0], kinds[2])
+        x, cols, begin, end, g, out, stride, add = arguments[3:]
+        errors = code.load(g)
+        four = ir.VectorType(code.scalar, 4)
+        added = b.icmp_signed("!=", add, I64(0))
+
+        def dot(edge: Any) -> Any:
+            row = code.load(_row_address(b, kinds[1], x, cols, edge, stride))
+            total = b.fmul(errors[0], row[0])
+            for error, vector in zip(errors[1:], row[1:], strict=True):
+                total = code.fma(error, vector, total)
+            return total
+
+        def keep(edge: Any, value: Any) -> None:
+            target = b.gep(code.pointer(out, code.scalar), [edge])
+            target = b.bitcast(target, value.type.as_pointer())
+            before = b.load(target)
+            before.align = 4
+            zero = ir.Constant(value.type, [0.0] * 4 if value.type == four else 0.0)
+            b.store(b.fadd(value, b.select(added, before, zero)), target).align = 4
+
+        whole = b.and_(b.sub(end, begin), I64(-4))
+        with cgutils.for_range_slice(b, begin, b.add(begin, whole), I64(4), I64) as (edge, _):
+            keep(edge, code.reduce([dot(b.add(edge, I64(i))) for i in range(4)]))
+        with cgutils.for_range_slice(b, b.add(begin, whole), end, I64(1), I64) as (edge, _):
+            alone = code.reduce([dot(edge), *[code.zeros()[0]] * 3])
+            keep(edge, b.extract_element(alone, I32(0)))
+        return context.get_dummy_value()
+
+    return types.void(kind, index, lanes, *[types.intp] * 8), generate

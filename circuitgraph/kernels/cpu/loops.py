@@ -1,0 +1,299 @@
+"""The loops over rows, tiles and synapses.  Rows are postsynaptic in `push`, presynaptic in `pull`."""
+
+from collections.abc import Callable
+from math import sqrt
+
+from numba import njit
+
+from circuitgraph.kernels.cpu.lanes import row_dots, row_sum
+from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
+
+
+@njit(fastmath=FAST)
+def change_rows(w, dw, bounds, factors, first, last, unit):
+    """Add gain * (dw + decay * w + shift) to the weights of some rows, then give each unit norm if asked to."""
+    begins, ends = bounds
+    gain, decay, shift = factors
+    for r in range(first, last):
+        total = 0.0
+        for e in range(begins[r], ends[r]):
+            new = w[e] + gain[r] * (dw[e] + decay[r] * w[e] + shift[r])
+            w[e] = new
+            total += new * new
+        if unit and total > 0.0:
+            norm = sqrt(total)
+            for e in range(begins[r], ends[r]):
+                w[e] /= norm
+
+
+@loop("x x_tile stride cols vals begins step blocks starts chunks out out_row out_tile")
+def push_loop(kind: int, index: int, lanes: int) -> Callable[[int], None]:
+    """Sum weighted tile rows onto every row; tasks are (tile, chunk of rows), blocks of columns within a chunk.
+
+    `begins` are the first synapses of each row, of each block `step` bytes further; `starts` the first row of each
+    chunk; strides are in bytes.
+    """
+
+    def push(p: int) -> None:
+        x, x_tile, stride, cols, vals = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6)
+        step, blocks, starts, chunks = peek(p, 8), peek(p, 9), peek(p, 10), peek(p, 11)
+        out, out_row, out_tile = peek(p, 12), peek(p, 13), peek(p, 14)
+        task = take_task(p)
+        while task < peek(p, 1):
+            tile, chunk = task // chunks, task % chunks
+            for block in range(blocks):
+                begins = peek(p, 7) + step * block
+                for r in range(peek(starts, chunk), peek(starts, chunk + 1)):
+                    here = out + r * out_row + tile * out_tile
+                    begin, end = peek(begins, r), peek(begins + step, r)
+                    row_sum(kind, index, lanes, x + tile * x_tile, cols, vals, begin, end, here, stride, block)
+            task = take_task(p)
+
+    return push
+
+
+@loop("x x_tile stride cols g g_tile g_row begins step blocks starts tiles out add w gain decay shift unit")
+def pair_loop(kind: int, index: int, lanes: int, value: str) -> Callable[[int], None]:
+    """Correlate the two tile rows of every synapse, tile after tile; tasks are chunks of rows.
+
+    With `w`, the weights of the chunk are then changed in place, while what was found is still in the cache.
+    """
+
+    def pair(p: int) -> None:
+        x, x_tile, stride, cols = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5)
+        g, g_tile, g_row, step, blocks = peek(p, 6), peek(p, 7), peek(p, 8), peek(p, 10), peek(p, 11)
+        starts, tiles, out, add, w = peek(p, 12), peek(p, 13), peek(p, 14), peek(p, 15), peek(p, 16)
+        task = take_task(p)
+        while task < peek(p, 1):
+            first, last = peek(starts, task), peek(starts, task + 1)
+            for tile in range(tiles):
+                for block in range(blocks):
+                    begins = peek(p, 9) + step * block
+                    for r in range(first, last):
+                        here = g + tile * g_tile + r * g_row
+                        begin, end = peek(begins, r), peek(begins + step, r)
+                        row_dots(kind, index, lanes, x + tile * x_tile, cols, begin, end, here, out, stride, add + tile)
+            if w:
+                ends = pointer("i8", peek(p, 9)), pointer("i8", peek(p, 9) + step * blocks)
+                factors = pointer(value, peek(p, 17)), pointer(value, peek(p, 18)), pointer(value, peek(p, 19))
+                change_rows(pointer(value, w), pointer(value, out), ends, factors, first, last, peek(p, 20))
+            task = take_task(p)
+
+    return pair
+
+
+@njit
+def find_active(value, errors, step, batch, active):
+    """List the samples in which a row is active, and count them."""
+    found = 0
+    for b in range(batch):
+        if pointer(value, errors + b * step)[0] != 0:
+            active[found] = b
+            found += 1
+    return found
+
+
+@njit(fastmath=FAST)
+def add_events(value, x, x_row, cols, begin, end, errors, step, active, found, out):
+    """Add what a row's active samples bring to each of its synapses, four samples at a time."""
+    for i in range(0, found - 3, 4):
+        b0, b1, b2, b3 = active[i], active[i + 1], active[i + 2], active[i + 3]
+        g0, g1 = pointer(value, errors + b0 * step)[0], pointer(value, errors + b1 * step)[0]
+        g2, g3 = pointer(value, errors + b2 * step)[0], pointer(value, errors + b3 * step)[0]
+        x0, x1 = pointer(value, x + b0 * x_row), pointer(value, x + b1 * x_row)
+        x2, x3 = pointer(value, x + b2 * x_row), pointer(value, x + b3 * x_row)
+        for e in range(begin, end):
+            c = cols[e]
+            out[e] += g0 * x0[c] + g1 * x1[c] + g2 * x2[c] + g3 * x3[c]
+    for i in range(found - found % 4, found):
+        g0, x0 = pointer(value, errors + active[i] * step)[0], pointer(value, x + active[i] * x_row)
+        for e in range(begin, end):
+            out[e] += g0 * x0[cols[e]]
+
+
+@loop("x x_row cols g g_sample g_row samples batch begins starts out w gain decay shift unit")
+def pair_events_loop(value: str, index: str) -> Callable[[int], None]:
+    """As `pair_loop`, but only over nonzero postsynaptic activity; `x` is (batch, neurons), strides in bytes.
+
+    `samples` (rows, batch) is room for the samples in which each row is active.
+    """
+
+    def pair_events(p: int) -> None:
+        cols, begins, starts = pointer(index, peek(p, 4)), pointer("i8", peek(p, 10)), pointer("i8", peek(p, 11))
+        out, w, g_sample, g_row, batch = pointer(value, peek(p, 12)), peek(p, 13), peek(p, 6), peek(p, 7), peek(p, 9)
+        task = take_task(p)
+        while task < peek(p, 1):
+            first, last = starts[task], starts[task + 1]
+            for r in range(first, last):
+                active, errors = pointer("i4", peek(p, 8) + 4 * r * batch), peek(p, 5) + r * g_row
+                found = find_active(value, errors, g_sample, batch, active)
+                for e in range(begins[r], begins[r + 1]):
+                    out[e] = 0
+                add_events(
+                    value, peek(p, 2), peek(p, 3), cols, begins[r], begins[r + 1], errors, g_sample, active, found, out
+                )
+            if w:
+                ends = begins, pointer("i8", peek(p, 10) + 8)
+                factors = pointer(value, peek(p, 14)), pointer(value, peek(p, 15)), pointer(value, peek(p, 16))
+                change_rows(pointer(value, w), out, ends, factors, first, last, peek(p, 17))
+            task = take_task(p)
+
+    return pair_events
+
+
+@loop("x x_sample x_row n_pre n_post begins others perm vals out out_sample parts")
+def push_events_loop(value: str, index: str, order: str) -> Callable[[int], None]:
+    """Scatter nonzero activity along its synapses; tasks are (sample, part of the postsynaptic neurons).
+
+    `begins`, `others` and `perm` list each presynaptic neuron's synapses: to whom, rising, and where the weight
+    is.  `out` is zero at first; strides in bytes.
+    """
+
+    def push_events(p: int) -> None:
+        begins, others, perm = pointer("i8", peek(p, 7)), pointer(index, peek(p, 8)), pointer(order, peek(p, 9))
+        vals, parts = pointer(value, peek(p, 10)), peek(p, 13)
+        task = take_task(p)
+        while task < peek(p, 1):
+            sample, part = task // parts, task % parts
+            low, high = peek(p, 6) * part // parts, peek(p, 6) * (part + 1) // parts
+            out, x = pointer(value, peek(p, 11) + sample * peek(p, 12)), peek(p, 2) + sample * peek(p, 3)
+            for n in range(peek(p, 5)):
+                strength = pointer(value, x + n * peek(p, 4))[0]
+                if strength != 0:
+                    end = begins[n + 1]
+                    e = first_at_least(others, begins[n], end, low) if low else begins[n]
+                    while e < end and others[e] < high:
+                        out[others[e]] += vals[perm[e]] * strength
+                        e += 1
+            task = take_task(p)
+
+    return push_events
+
+
+@loop("x x_sample cols vals begins starts chunks out out_sample")
+def dot_loop(value: str, index: str) -> Callable[[int], None]:
+    """Sum each row, one sample after another, for batches too small to fill lanes.  Tasks are (sample, chunk)."""
+
+    def dot(p: int) -> None:
+        cols, vals, begins = pointer(index, peek(p, 4)), pointer(value, peek(p, 5)), pointer("i8", peek(p, 6))
+        task = take_task(p)
+        while task < peek(p, 1):
+            sample, chunk = task // peek(p, 8), task % peek(p, 8)
+            x, out = pointer(value, peek(p, 2) + sample * peek(p, 3)), pointer(value, peek(p, 9) + sample * peek(p, 10))
+            for r in range(peek(peek(p, 7), chunk), peek(peek(p, 7), chunk + 1)):
+                total = vals[0] * 0
+                for e in range(begins[r], begins[r + 1]):
+                    total += vals[e] * x[cols[e]]
+                out[r] = total
+            task = take_task(p)
+
+    return dot
+
+
+@loop("x x_sample x_row batch neurons out out_tile")
+def pack_loop(word: str, lanes: int) -> Callable[[int], None]:
+    """Copy activity into tiles (tiles, neurons, lanes), zero where the batch ends; tasks are (tile, 64 neurons)."""
+
+    def pack(p: int) -> None:
+        x, x_sample, x_row, batch, neurons = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6)
+        chunks = (neurons + 63) // 64
+        task = take_task(p)
+        while task < peek(p, 1):
+            tile, first = task // chunks, 64 * (task % chunks)
+            out = pointer(word, peek(p, 7) + tile * peek(p, 8))
+            last, here = min(neurons, first + 64), min(lanes, batch - tile * lanes)
+            for b in range(0, lanes, 8):
+                for n in range(first, last):
+                    for i in range(b, b + 8):
+                        if i < here:
+                            out[n * lanes + i] = pointer(word, x + (tile * lanes + i) * x_sample + n * x_row)[0]
+                        else:
+                            out[n * lanes + i] = 0
+            task = take_task(p)
+
+    return pack
+
+
+@loop("x x_tile table cols vals begins starts chunks rows rows_row used y y_unit at")
+def push_planes_loop(kind: int, index: int, lanes: int, word: str) -> Callable[[int], None]:
+    """As `push_loop` over planes; what a chunk of rows has summed is then put where `at` says for each lane.
+
+    `rows` is room for the sums; `y_unit` is in bytes, `at` in numbers, negative where a lane is no site.
+    """
+
+    def push(p: int) -> None:
+        x, x_tile, table, cols, vals, begins = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6), peek(p, 7)
+        starts, chunks, rows, rows_row, used = peek(p, 8), peek(p, 9), peek(p, 10), peek(p, 11), peek(p, 12)
+        y, y_unit, at = pointer(word, peek(p, 13)), peek(p, 14), pointer("i8", peek(p, 15))
+        task = take_task(p)
+        while task < peek(p, 1):
+            tile, chunk = task // chunks, task % chunks
+            first, last = peek(starts, chunk), peek(starts, chunk + 1)
+            here = rows + tile * x_tile
+            for r in range(first, last):
+                begin, end, out = peek(begins, r), peek(begins, r + 1), here + r * rows_row
+                row_sum(kind, index, lanes, x + tile * x_tile, cols, vals, begin, end, out, table, 0)
+            for r in range(first, last, 16):
+                for lane in range(min(lanes, used - tile * lanes)):
+                    to = at[tile * lanes + lane]
+                    if to >= 0:
+                        for i in range(r, min(r + 16, last)):
+                            y[to + i * y_unit] = pointer(word, here + i * rows_row)[lane]
+            task = take_task(p)
+
+    return push
+
+
+@loop("x x_unit at units lanes out out_row")
+def spread_loop(word: str) -> Callable[[int], None]:
+    """Lay activity out as planes: `at` says where each lane of unit 0 comes from, in numbers; negative gives zero.
+
+    Tasks are 64 lanes of all units; `x_unit` and `out_row` count numbers.
+    """
+
+    def spread(p: int) -> None:
+        x, x_unit, at, units, lanes = (
+            pointer(word, peek(p, 2)),
+            peek(p, 3),
+            pointer("i8", peek(p, 4)),
+            peek(p, 5),
+            peek(p, 6),
+        )
+        out, out_row = pointer(word, peek(p, 7)), peek(p, 8)
+        task = take_task(p)
+        while task < peek(p, 1):
+            for first in range(64 * task, min(lanes, 64 * task + 64), 16):
+                last = min(lanes, first + 16)
+                for u in range(units):
+                    for q in range(first, last):
+                        out[u * out_row + q] = x[at[q] + u * x_unit] if at[q] >= 0 else 0
+            task = take_task(p)
+
+    return spread
+
+
+@loop("vals order size chunk out")
+def gather_loop(value: str, order: str) -> Callable[[int], None]:
+    """Copy numbers into another order; tasks are chunks."""
+
+    def gather(p: int) -> None:
+        vals, at, out = pointer(value, peek(p, 2)), pointer(order, peek(p, 3)), pointer(value, peek(p, 6))
+        task = take_task(p)
+        while task < peek(p, 1):
+            for e in range(task * peek(p, 5), min(peek(p, 4), (task + 1) * peek(p, 5))):
+                out[e] = vals[at[e]]
+            task = take_task(p)
+
+    return gather
+
+
+@njit
+def first_at_least(values, begin, end, bound):
+    """Find the first position from begin to end whose value, of rising ones, is at least the bound."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if values[middle] < bound:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin

@@ -1,0 +1,85 @@
+"""How compiled loops get their parameters and their tasks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from llvmlite import ir
+from numba import cfunc, types
+from numba.extending import intrinsic
+
+_I64 = ir.IntType(64)
+_TYPES = {"f4": types.float32, "f8": types.float64, "u2": types.uint16, "u4": types.uint32, "i4": types.int32,
+          "u8": types.uint64, "i8": types.int64}  # fmt: skip
+
+FAST = {"contract", "reassoc", "nsz"}
+"""What machine code may change: products and sums may be fused and sums reordered, but NaN and infinity stay right."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Machine code that takes tasks until none is left, and the names of its parameters from number 2 on.
+
+    It is a C function of the address of its parameters, 64-bit integers: 0 is the counter that threads take tasks from,
+    1 the number of tasks.  A task writes what no other task writes, and its sums have a fixed order, so that results do
+    not depend on the number of threads.
+    """
+
+    code: Any
+    names: tuple[str, ...]
+
+    @property
+    def address(self) -> int:
+        """Say where the machine code begins."""
+        found: int = self.code.address
+        return found
+
+
+def loop(names: str) -> Callable[[Callable[..., Callable[[int], None]]], Callable[..., Loop]]:
+    """Decorate a factory of loops: what it makes is compiled at first use and kept on disk, once for each argument.
+
+    `names` lists the loop's parameters, from number 2 on.
+    """
+
+    def decorate(make: Callable[..., Callable[[int], None]]) -> Callable[..., Loop]:
+        compiled = cfunc(types.void(types.intp), cache=True, fastmath=FAST)
+
+        @cache
+        def made(*arguments: Any) -> Loop:
+            return Loop(compiled(make(*arguments)), tuple(names.split()))
+
+        return made
+
+    return decorate
+
+
+@intrinsic
+def take_task(context: Any, parameters: Any) -> Any:
+    """Take the next task, a number that nobody else gets; from the number of tasks on there is none left."""
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        return b.atomic_rmw("add", b.inttoptr(arguments[0], _I64.as_pointer()), _I64(1), "monotonic")
+
+    return types.intp(types.intp), generate
+
+
+@intrinsic
+def peek(context: Any, address: Any, index: Any) -> Any:
+    """Read entry `index` of 64-bit integers at an address."""
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        return b.load(b.gep(b.inttoptr(arguments[0], _I64.as_pointer()), [arguments[1]]))
+
+    return types.intp(types.intp, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def pointer(context: Any, kind: Any, address: Any) -> Any:
+    """See an address as a pointer to numbers of a type, "f4" to "i8"; read and write as p[i]."""
+    result = types.CPointer(_TYPES[kind.literal_value])
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        return b.inttoptr(arguments[1], context.get_value_type(result))
+
+    return result(kind, types.intp), generate

@@ -1,0 +1,243 @@
+"""Compressed rows in one direction, and the sums over them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from circuitgraph.kernels.cpu import loops
+from circuitgraph.kernels.cpu.lanes import BF16, F32, F64, INT32, INT64, U16
+from circuitgraph.kernels.cpu.tasks import Loop
+from circuitgraph.kernels.cpu.team import run
+from circuitgraph.kernels.cpu.wires import block_begins, chunk_rows
+
+KINDS = {torch.float32: F32, torch.float64: F64, torch.bfloat16: BF16}
+LANES = {F32: (16, 32, 64), F64: (8, 16, 32), BF16: (32, 64)}
+INDICES = {torch.uint16: (U16, "u2"), torch.int32: (INT32, "i4"), torch.int64: (INT64, "i8")}
+VALUES = {torch.float32: "f4", torch.float64: "f8"}
+WORDS = {2: "u2", 4: "u4", 8: "u8"}
+
+BLOCK, BLOCK_DENSITY = 256, 0.25
+"""From this density on, columns are taken in blocks whose tile rows stay in the first cache: 256 x 64 x 4 bytes."""
+SMALL_BATCH = 4
+"""Up to this batch one sample after another is faster than lanes, most of which would be empty."""
+
+
+class Wiring(nn.Module):
+    """Synapses row by row.  Shape: begins (R + 1,) int64, cols (E,) of a narrow type, rising within each row."""
+
+    begins: Tensor
+    cols: Tensor
+    starts: Tensor
+    blocked: Tensor | None
+
+    def __init__(self, begins: np.ndarray, cols: np.ndarray, n_cols: int) -> None:
+        super().__init__()
+        self.n_rows, self.n_cols = len(begins) - 1, n_cols
+        dense = len(cols) >= BLOCK_DENSITY * self.n_rows * n_cols and n_cols > BLOCK
+        arrays = {
+            "begins": begins,
+            "cols": cols,
+            "starts": chunk_rows(begins),
+            "blocked": block_begins(begins, cols, n_cols, BLOCK) if dense else None,
+        }
+        for name, array in arrays.items():
+            self.register_buffer(name, None if array is None else torch.from_numpy(array), persistent=False)
+
+    def sum(self, x: Tensor, vals: Tensor) -> Tensor:
+        """Sum vals[e] * x[:, cols[e]] over each row.  Shape: x (B, C), vals (E,) -> (B, R), neuron-major in memory."""
+        if not len(self.cols) or not len(x):
+            return x.new_zeros(len(x), self.n_rows)
+        if len(x) <= SMALL_BATCH:
+            return self._sum_samples(x, vals)
+        parts = list(tiles_of(len(x), LANES[KINDS[x.dtype]]))
+        out = x.new_empty(self.n_rows, parts[-1].end)
+        begins, step, blocks = self._blocks(x.dtype)
+        for part in parts:
+            packed = pack(x, part)
+            run(
+                loops.push_loop(KINDS[x.dtype], self._index[0], part.lanes),
+                part.tiles * (len(self.starts) - 1),
+                x=packed.data_ptr(), x_tile=_bytes(packed, 0), stride=_bytes(packed, 1), cols=self.cols.data_ptr(),
+                vals=vals.data_ptr(), begins=begins, step=step, blocks=blocks, starts=self.starts.data_ptr(),
+                chunks=len(self.starts) - 1, out=out.data_ptr() + part.start * out.element_size(),
+                out_row=_bytes(out, 0), out_tile=part.lanes * out.element_size(),
+            )  # fmt: skip
+        return out[:, : len(x)].t()
+
+    def _sum_samples(self, x: Tensor, vals: Tensor) -> Tensor:
+        rows = x.to(vals.dtype).contiguous()
+        out = rows.new_empty(len(x), self.n_rows)
+        run(
+            loops.dot_loop(VALUES[vals.dtype], self._index[1]),
+            len(x) * (len(self.starts) - 1),
+            x=rows.data_ptr(), x_sample=_bytes(rows, 0), cols=self.cols.data_ptr(), vals=vals.data_ptr(),
+            begins=self.begins.data_ptr(), starts=self.starts.data_ptr(), chunks=len(self.starts) - 1,
+            out=out.data_ptr(), out_sample=_bytes(out, 0),
+        )  # fmt: skip
+        return out.to(x.dtype)
+
+    def scatter(self, x: Tensor, vals: Tensor, perm: Tensor) -> Tensor:
+        """Carry nonzero activity of rows to columns, in proportion to it.  Shape: x (B, R), vals (E,) -> (B, C).
+
+        `perm` says where the weight of each synapse is.
+        """
+        values = x.to(vals.dtype)
+        out = values.new_zeros(len(x), self.n_cols)
+        parts = -(-4 * torch.get_num_threads() // max(1, len(x)))
+        run(
+            loops.push_events_loop(VALUES[vals.dtype], self._index[1], INDICES[perm.dtype][1]),
+            len(x) * parts,
+            x=values.data_ptr(), x_sample=_bytes(values, 0), x_row=_bytes(values, 1), n_pre=self.n_rows,
+            n_post=self.n_cols, begins=self.begins.data_ptr(), others=self.cols.data_ptr(), perm=perm.data_ptr(),
+            vals=vals.data_ptr(), out=out.data_ptr(), out_sample=_bytes(out, 0), parts=parts,
+        )  # fmt: skip
+        return out.to(x.dtype)
+
+    def dots(self, x: Tensor, g: Tensor, out: Tensor, change: "Change | None" = None) -> "Prepared":
+        """Prepare the correlation of both ends of every synapse.  Shape: x (B, C), g (B, R), out (E,), sums' type."""
+        if len(x) <= 2 * SMALL_BATCH or events_pay(g):
+            return self._dots_of_events(x, g, out, change)
+        begins, step, blocks = self._blocks(x.dtype)
+        calls: list[Call] = []
+        parts = list(tiles_of(len(x), LANES[KINDS[x.dtype]]))
+        for part in parts:
+            packed, errors = pack(x, part), pack(g, part)
+            last = change if part is parts[-1] else None
+            call = dict(
+                x=packed.data_ptr(), x_tile=_bytes(packed, 0), stride=_bytes(packed, 1), cols=self.cols.data_ptr(),
+                g=errors.data_ptr(), g_tile=_bytes(errors, 0), g_row=_bytes(errors, 1), begins=begins, step=step,
+                blocks=blocks, starts=self.starts.data_ptr(), tiles=part.tiles, out=out.data_ptr(), add=part.start,
+                **(last or NO_CHANGE).parameters,
+            )  # fmt: skip
+            loop = loops.pair_loop(KINDS[x.dtype], self._index[0], part.lanes, VALUES[out.dtype])
+            calls.append((loop, len(self.starts) - 1, call, (packed, errors, out, last)))
+        return Prepared(calls)
+
+    def _dots_of_events(self, x: Tensor, g: Tensor, out: Tensor, change: "Change | None") -> "Prepared":
+        rows, errors = x.to(out.dtype).contiguous(), g.to(out.dtype)
+        samples = torch.empty(self.n_rows, max(1, len(x)), dtype=torch.int32)
+        call = dict(
+            x=rows.data_ptr(), x_row=_bytes(rows, 0), cols=self.cols.data_ptr(), g=errors.data_ptr(),
+            g_sample=_bytes(errors, 0), g_row=_bytes(errors, 1), samples=samples.data_ptr(), batch=len(x),
+            begins=self.begins.data_ptr(), starts=self.starts.data_ptr(), out=out.data_ptr(),
+            **(change or NO_CHANGE).parameters,
+        )  # fmt: skip
+        loop = loops.pair_events_loop(VALUES[out.dtype], self._index[1])
+        return Prepared([(loop, len(self.starts) - 1, call, (rows, errors, samples, out, change))])
+
+    @property
+    def _index(self) -> tuple[int, str]:
+        return INDICES[self.cols.dtype]
+
+    def _blocks(self, dtype: torch.dtype) -> tuple[int, int, int]:
+        """Give address, step and number of the tables of row begins; sums in bfloat16 must not be rounded midway."""
+        if self.blocked is None or dtype == torch.bfloat16:
+            return self.begins.data_ptr(), 8, 1
+        return self.blocked.data_ptr(), 8 * self.n_rows, len(self.blocked) - 1
+
+
+@dataclass(frozen=True)
+class Change:
+    """What to do with what was found: w += gain * (dw + decay * w + shift), and unit norm.  All of one type."""
+
+    w: Tensor | None = None
+    gain: Tensor | None = None
+    decay: Tensor | None = None
+    shift: Tensor | None = None
+    unit_norm: bool = False
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Give what the loops are told."""
+        arrays = {"w": self.w, "gain": self.gain, "decay": self.decay, "shift": self.shift}
+        return {n: 0 if a is None else a.data_ptr() for n, a in arrays.items()} | {"unit": int(self.unit_norm)}
+
+
+NO_CHANGE = Change()
+
+
+Call = tuple[Loop, int, dict[str, int], tuple[object, ...]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Calls that have all the memory they need, and what keeps that memory alive."""
+
+    calls: list[Call]
+
+    def __call__(self) -> None:
+        for loop, tasks, parameters, _ in self.calls:
+            run(loop, tasks, **parameters)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Samples from `start` on, in `tiles` tiles of `lanes`."""
+
+    start: int
+    tiles: int
+    lanes: int
+
+    @property
+    def end(self) -> int:
+        """Say where the last tile ends, which may be beyond the batch."""
+        return self.start + self.tiles * self.lanes
+
+
+def tiles_of(batch: int, lanes: tuple[int, ...]) -> Iterator[Part]:
+    """Cut a batch into tiles of the most lanes, and the rest into one of the fewest that hold it.
+
+    Example:
+        >>> list(tiles_of(130, (16, 32, 64)))
+        [Part(start=0, tiles=2, lanes=64), Part(start=128, tiles=1, lanes=16)]
+    """
+    whole, rest = divmod(batch, lanes[-1])
+    if whole:
+        yield Part(0, whole, lanes[-1])
+    if rest:
+        yield Part(whole * lanes[-1], 1, next(n for n in lanes if n >= rest))
+
+
+def pack(x: Tensor, part: Part) -> Tensor:
+    """Copy samples into tiles, zeros beyond the batch; nothing is copied that is one already.
+
+    Shape: x (B, N), of any strides -> (tiles, N, lanes).
+    """
+    here = x[part.start : part.end]
+    if part.tiles == 1 and len(here) == part.lanes and here.stride() == (1, part.lanes):
+        return here.t()[None]
+    out = x.new_empty(part.tiles, x.shape[1], part.lanes)
+    run(
+        loops.pack_loop(WORDS[x.element_size()], part.lanes),
+        part.tiles * -(-x.shape[1] // 64),
+        x=here.data_ptr(), x_sample=_bytes(x, 0), x_row=_bytes(x, 1), batch=len(here), neurons=x.shape[1],
+        out=out.data_ptr(), out_tile=_bytes(out, 0),
+    )  # fmt: skip
+    return out
+
+
+def reorder(vals: Tensor, order: Tensor) -> Tensor:
+    """Give vals[order], which torch does several times slower.  Shape: (K,), (E,) -> (E,)."""
+    out, chunk = vals.new_empty(len(order)), 1 << 15
+    run(
+        loops.gather_loop(VALUES[vals.dtype], INDICES[order.dtype][1]),
+        -(-len(order) // chunk),
+        vals=vals.data_ptr(), order=order.data_ptr(), size=len(order), chunk=chunk, out=out.data_ptr(),
+    )  # fmt: skip
+    return out
+
+
+EVENT_SHARE = 0.03
+"""Below this share of nonzero activity, work in proportion to it is less than work in lanes (128 samples)."""
+
+
+def events_pay(g: Tensor) -> bool:
+    """Tell whether so little activity is nonzero that learning only from that is faster."""
+    return int(torch.count_nonzero(g)) < EVENT_SHARE * g.numel()
+
+
+def _bytes(t: Tensor, axis: int) -> int:
+    return t.stride(axis) * t.element_size()
