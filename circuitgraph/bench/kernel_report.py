@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from rich.console import Console
 from rich.table import Table
 
@@ -97,14 +98,17 @@ def draw(lines: Sequence[Line], path: Path) -> None:
 
 
 def _panel(axes: Axes, lines: Sequence[Line], engines: Sequence[str]) -> None:
-    for (name, color), (dtype, style) in itertools.product(
-        zip(engines, itertools.cycle(COLORS), strict=False), (("float32", "-"), ("bfloat16", "--"))
-    ):
+    colors = dict(zip(engines, itertools.cycle(COLORS), strict=False)) | {"dense": INK}
+    for (name, color), (dtype, style) in itertools.product(colors.items(), (("float32", "-"), ("bfloat16", "--"))):
         known = [line for line in lines if (line["engine"], line["dtype"]) == (name, dtype)]
         if mine := sorted((line["density"], line["ratio_to_dense"]) for line in known):
-            axes.plot(*zip(*mine, strict=True), style, marker="o", ms=3, lw=1.2, color=color, label=f"{name} {dtype}")
-    axes.axhline(1, color=INK, lw=0.8, ls=":", label="dense float32")
+            label = f"{name} {SHORT[dtype]}"
+            axes.plot(*zip(*mine, strict=True), style, marker="o", ms=3, lw=1.2, color=color, label=label)
     axes.set(xscale="log", yscale="log", xlabel="density", ylabel="times faster than dense")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=7)
 

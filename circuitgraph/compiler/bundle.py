@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from circuitgraph.compiler.plan import Column, PushMany
 from circuitgraph.ir import Circuit, Projection, Shape, Topology, n_neurons, value
-from circuitgraph.ir.value import frozen_array
 from circuitgraph.kernels import Setting, Tuner, choose_kernel, make_kernel
 from circuitgraph.topologies import Explicit
 
@@ -23,10 +22,6 @@ class Merged(Explicit):
 
     Presynaptic neurons are counted through all columns that are read, postsynaptic ones through all ports.
     """
-
-    def __post_init__(self) -> None:
-        for field in ("pre", "post"):
-            object.__setattr__(self, field, frozen_array(getattr(self, field), np.int64))
 
 
 @dataclass(frozen=True)
@@ -152,7 +147,8 @@ def _reorder(w: Tensor, there: Tensor, back: Tensor) -> Tensor:
 def _synapses(p: Projection, pre: Shape, post: Shape) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     listed = p.topology.listed(pre, post)
     if listed is not None:
-        return *listed, np.arange(len(listed[0])), np.ones(len(listed[0]))
+        pres, posts = (column.astype(np.int64, copy=False) for column in listed)
+        return pres, posts, np.arange(len(pres)), np.ones(len(pres))
     table = p.topology.synapses(pre, post)
     return table.pre, table.post, table.slot, table.coef
 

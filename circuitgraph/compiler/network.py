@@ -51,9 +51,10 @@ def compile(
     `dtype` is the type of weights and memory (default: the weights' own), `activity_dtype` that of activity (default:
     the weights'; torch.bfloat16 is about twice as fast on CPUs that have it, sums stay float32). `exact=True` runs
     without any fusion on the reference kernel. Populations in `keep` stay readable in the State whatever is fused.
-    `kernels` forces a kernel by projection name. Others are chosen, by measurements that come with the package, for
-    `batch` samples at a time; `tune=True` measures the most promising ones here, on this circuit's wiring, and
-    remembers the times in the user's cache folder.
+    `kernels` forces a kernel by projection name, and has that projection run by itself. Others are chosen, by
+    measurements that come with the package, for `batch` samples at a time; `tune=True` measures the most promising
+    ones here, on this circuit's wiring, and remembers the times in the user's cache folder. Small projections that can
+    run at the same moment share one operation.
 
     Raises:
         StructureError: a port, a kernel, a neuron or a name that does not fit.

@@ -86,7 +86,7 @@ class Topology(Value, ABC):
         """Give the neurons (pre, post) of each slot's only synapse, where every slot is one synapse of coefficient 1.
 
         None where that is not so, or not known without listing synapses.  Kernels of large irregular wiring then need
-        no other table.  Shape: (K,), (K,).
+        no other table.  Shape: (K,), (K,), of any integer type.
         """
         return None
 

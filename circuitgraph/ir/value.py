@@ -121,8 +121,8 @@ def frozen_array(a: Any, dtype: Any) -> np.ndarray:
     return out
 
 
-def index_array(given: Any, where: str) -> np.ndarray:
-    """Read a flat list of indices as a frozen int64 array.
+def index_array(given: Any, where: str, dtype: type[np.integer[Any]] = np.int64) -> np.ndarray:
+    """Read a flat list of indices as a frozen array, of int64 where they do not fit the type asked for.
 
     Raises:
         ShapeError: for masks, fractions and nested lists, which numpy would quietly convert.
@@ -138,7 +138,8 @@ def index_array(given: Any, where: str) -> np.ndarray:
     if a.ndim != 1 or (a.size and a.dtype.kind not in "iu"):
         mend = "; pass np.flatnonzero(mask)" if a.dtype.kind == "b" else ""
         raise ShapeError(f"{where}: not a list of indices (got {a.dtype} {a.shape}, expected integers (K,)){mend}")
-    return frozen_array(a, np.int64)
+    fits = not a.size or (a.min() >= np.iinfo(dtype).min and a.max() <= np.iinfo(dtype).max)
+    return frozen_array(a, dtype if fits else np.int64)
 
 
 def encode(v: Any, arrays: dict[str, np.ndarray]) -> Any:

@@ -34,7 +34,8 @@ class CostTable:
     """Predict milliseconds from measured ones, by interpolation between their logarithms; `measured` says on what.
 
     Time is a power of density, size and batch between neighbouring measurements, and beyond the outermost ones too,
-    within bounds.  Sides of different size count as two of their geometric mean, scaled by what is read and written.
+    within bounds, and no less than at the best rate of synapses and samples that was ever measured.  Sides of different
+    size count as two of their geometric mean, scaled by what is read and written.
 
     Example:
         >>> table = CostTable([Cost("e", "push", n, 0.1, 8, "float32", "cpu", n * n / 1e4) for n in (100, 1000)])
@@ -46,11 +47,14 @@ class CostTable:
 
     def __init__(self, costs: Iterable[Cost], measured: Mapping[str, Any] | None = None) -> None:
         self.costs, self.measured = tuple(costs), dict(measured or {})
+        self._rates: dict[tuple[str, str, str, str], float] = {}
         self._curves: dict[tuple[str, str, str, str], dict[int, dict[int, dict[float, float]]]] = {}
         for c in sorted(self.costs, key=lambda c: (c.batch, c.n, c.density)):
             key = c.engine, c.method, c.dtype, c.device
             curve = self._curves.setdefault(key, {}).setdefault(c.batch, {}).setdefault(c.n, {})
             curve[math.log(c.density)] = math.log(c.ms)
+            rate = c.density * c.n**2 * c.batch / c.ms
+            self._rates[key] = max(rate, self._rates.get(key, 0.0))
 
     def predict(
         self, engine: str, method: str, pre: int, post: int, synapses: int, batch: int, dtype: str, device: str
@@ -65,7 +69,8 @@ class CostTable:
         for size, by_n in measured.items():
             line = [(math.log(m), _interpolate([*curve.items()], at[0], DENSITY)) for m, curve in by_n.items()]
             surface.append((math.log(size), _interpolate(line, at[1], NEURONS)))
-        return math.exp(_interpolate(surface, at[2], BATCH)) * (synapses + pre + post) / (synapses + 2 * n)
+        ms = math.exp(_interpolate(surface, at[2], BATCH)) * (synapses + pre + post) / (synapses + 2 * n)
+        return max(ms, synapses * batch / self._rates[engine, method, dtype, device])
 
 
 def read_costs(path: Path) -> CostTable:

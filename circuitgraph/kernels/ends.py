@@ -1,9 +1,11 @@
 """Between slots and the postsynaptic ends they land on: what a rule needs beside the three kernel methods."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from circuitgraph.ir import Shape, Topology, n_ends
+from circuitgraph.ir import Shape, Topology, n_ends, n_neurons
+from circuitgraph.ir.shape import neuron_end
 
 
 class Ends(nn.Module):
@@ -19,18 +21,42 @@ class Ends(nn.Module):
     """
 
     at: Tensor | None
+    count: Tensor | None
 
     def __init__(self, topology: Topology, pre: Shape, post: Shape) -> None:
         super().__init__()
-        self.post_shape = post
-        row = topology.row_length(pre, post)
-        if row is None:
-            slots = topology.slots(pre, post)
-            self.end, self.size = slots.post_end, n_ends(post, slots.post_end)
-        else:
-            self.size = topology.n_slots(pre, post) // row
+        self.topology, self.pre, self.post = topology, pre, post
+        self.row = topology.row_length(pre, post)
+        if self.row is not None:
+            self.size = topology.n_slots(pre, post) // self.row
             self.end = "unit" if self.size == post[0] else "neuron"
-        self.register_buffer("at", torch.tensor(slots.post) if row is None else None, persistent=False)
+        elif topology.listed(pre, post) is not None:
+            self.end, self.size = neuron_end(post), n_neurons(post)
+        else:
+            self.end = topology.slots(pre, post).post_end
+            self.size = n_ends(post, self.end)
+        self.register_buffer("at", None, persistent=False)
+        self.register_buffer("count", None, persistent=False)
+
+    def of_slots(self, w: Tensor) -> Tensor:
+        """Give the end of each slot.  Shape: w (K,) -> (K,) int64, where w is.
+
+        It is listed when first asked for: where a kernel does whole updates nobody asks.  Where slots are listed end
+        after end, only the number of each end's slots is kept.
+        """
+        if self.row is not None:
+            return torch.arange(self.size, device=w.device).repeat_interleave(self.row)
+        if self.at is None and self.count is None:
+            listed = self.topology.listed(self.pre, self.post)
+            ends = self.topology.slots(self.pre, self.post).post if listed is None else listed[1]
+            if (ends[1:] >= ends[:-1]).all():
+                self.count = torch.from_numpy(np.bincount(ends, minlength=self.size)).to(w.device)
+            else:
+                self.at = torch.tensor(ends.astype(np.int64, copy=False), device=w.device)
+        if self.count is None:
+            assert self.at is not None
+            return self.at
+        return torch.arange(self.size, device=w.device).repeat_interleave(self.count, output_size=len(w))
 
     def total(self, g: Tensor) -> Tensor:
         """Sum activity over the batch and the neurons of each end.  Shape: (B, *post) -> (M,), float32 or wider."""
@@ -42,21 +68,21 @@ class Ends(nn.Module):
 
     def spread(self, v: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
         """Line up ends with slots: views or gathers that multiply.  Shape: v (M,), w (K,) -> both broadcastable."""
-        if self.at is None:
+        if self.row is not None:
             return v[:, None], w.view(self.size, -1)
-        return v[self.at], w
+        return v[self.of_slots(w)], w
 
     def norm(self, w: Tensor) -> Tensor:
         """Give the Euclidean norm of each end's weights.  Shape: (K,) -> (M,)."""
-        if self.at is None:
+        if self.row is not None:
             return torch.linalg.vector_norm(w.view(self.size, -1), dim=1)
-        return w.new_zeros(self.size).index_add(0, self.at, w * w).sqrt()
+        return w.new_zeros(self.size).index_add(0, self.of_slots(w), w * w).sqrt()
 
     def peak(self, w: Tensor) -> Tensor:
         """Give the largest absolute value among each end's weights, 0 for none.  Shape: (K,) -> (M,)."""
-        if self.at is None:
+        if self.row is not None:
             return w.view(self.size, -1).abs().amax(1)
-        return w.new_zeros(self.size).scatter_reduce(0, self.at, w.abs(), "amax")
+        return w.new_zeros(self.size).scatter_reduce(0, self.of_slots(w), w.abs(), "amax")
 
     def scale_to_unit(self, w: Tensor) -> None:
         """Divide each end's weights by their Euclidean norm, in place; all zero stays.  Shape: (K,)."""

@@ -69,9 +69,11 @@ class NumbaKernel(Kernel):
         return back.sum(_flat(g), reorder(self._values(w, g), self.perm)).to(g.dtype).reshape(-1, *self.pre)
 
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
-        met = x.new_zeros(len(self.forth.cols), dtype=wide(x.dtype))
+        met = x.new_empty(len(self.forth.cols), dtype=wide(x.dtype))
         if len(x) and len(met):
-            self.forth.dots(_flat(x), _flat(g), met)()
+            self.forth.dots(_flat(x), _flat(g), met)
+        else:
+            met.zero_()
         met = met if self.coef is None else met * self.coef.to(met.dtype)
         if self.slot is None:
             return met
@@ -99,8 +101,7 @@ class NumbaKernel(Kernel):
         gain, decay, shift = (
             torch.zeros_like(gain) if f is None else f.to(w.dtype).contiguous() for f in (gain, decay, shift)
         )
-        change = Change(w, gain, decay, shift, unit_norm)
-        ready = self.forth.dots(_flat(x), _flat(g), torch.empty_like(w), change)
+        ready = self.forth.change(_flat(x), _flat(g), Change(w, gain, decay, shift, unit_norm))
 
         def commit() -> None:
             ready()

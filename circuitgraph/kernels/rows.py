@@ -143,7 +143,7 @@ def by_slot(topology: Topology, pre: Shape, post: Shape) -> tuple[np.ndarray, np
     """List the one synapse of each slot: pre, post, and coefficient (None: all one).  Shape: (K,) each."""
     pairs = topology.listed(pre, post)
     if pairs is not None:
-        return *pairs, None
+        return pairs[0].astype(np.int64, copy=False), pairs[1].astype(np.int64, copy=False), None
     table = topology.synapses(pre, post)
     order = np.argsort(table.slot, kind="stable")
     coef = table.coef[order]

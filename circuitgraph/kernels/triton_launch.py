@@ -182,8 +182,7 @@ class TritonKernel(Kernel):
     def normalize(self, w: Tensor, ends: Ends) -> Launch:
         """Prepare to divide the weights of each end by their norm, in place."""
         if self.end_starts is None or self.end_slots is None:
-            number = torch.arange(len(w), device=w.device)
-            at = number // max(1, len(w) // max(1, ends.size)) if ends.at is None else ends.at
+            at = ends.of_slots(w)
             self.end_starts = narrow(row_starts(torch.bincount(at, minlength=ends.size)))
             self.end_slots = narrow(torch.argsort(at, stable=True))
         sizes = tile(ends.size, len(w) / max(1, ends.size), 1)
@@ -196,7 +195,7 @@ class TritonKernel(Kernel):
 
 def ends_at(ends: Ends) -> dict[str, Any]:
     """Say how the end of a postsynaptic neuron is found: its number divided by `sites`, or with SITE the remainder."""
-    sites = 1 if ends.end == "neuron" else n_neurons(ends.post_shape) // ends.post_shape[0]
+    sites = 1 if ends.end == "neuron" else n_neurons(ends.post) // ends.post[0]
     return {"sites": sites, "SITE": ends.end == "site"}
 
 

@@ -31,10 +31,10 @@ class Explicit(Topology):
     post: Any
 
     def __post_init__(self) -> None:
-        freeze_pairs(self)
+        freeze_pairs(self, np.int32)
 
     def slots(self, pre: Shape, post: Shape) -> Slots:
-        return neuron_slots(self.pre, self.post, pre, post)
+        return neuron_slots(self.pre.astype(np.int64), self.post.astype(np.int64), pre, post)
 
     def synapses(self, pre: Shape, post: Shape) -> Synapses:
         return Synapses.build(self.pre, self.post, np.arange(len(self.pre)))
@@ -75,20 +75,31 @@ def neuron_slots(pres: np.ndarray, posts: np.ndarray, pre: Shape, post: Shape) -
     return Slots(pres, posts, np.ones(len(pres), np.int64), neuron_end(pre), neuron_end(post))
 
 
-def freeze_pairs(topology: Any) -> None:
+CHUNK = 1 << 22
+"""Pairs compared at a time: lists of a hundred million need no copy as long."""
+
+
+def freeze_pairs(topology: Any, dtype: type[np.integer[Any]] = np.int64) -> None:
     """Turn the fields pre and post into index arrays; ShapeError where they are not pairs, or one comes twice."""
     where = type(topology).__name__
     for field in ("pre", "post"):
-        object.__setattr__(topology, field, index_array(getattr(topology, field), f"{where}: {field}"))
+        object.__setattr__(topology, field, index_array(getattr(topology, field), f"{where}: {field}", dtype))
     pre, post = topology.pre, topology.post
     if len(pre) != len(post):
         got = f"got {len(pre)} and {len(post)}, expected one pre and one post for each pair"
         raise ShapeError(f"{where}: pre and post differ in length ({got})")
+    if all(_rises(pre[at : at + CHUNK + 1], post[at : at + CHUNK + 1]) for at in range(0, len(pre), CHUNK)):
+        return
     order = np.lexsort((pre, post))
     same = (np.diff(pre[order]) == 0) & (np.diff(post[order]) == 0)
     if same.any():
         k = order[int(np.argmax(same))]
         raise ShapeError(f"{where}: pair {pre[k]} -> {post[k]} comes twice; merge its weights")
+
+
+def _rises(pre: np.ndarray, post: np.ndarray) -> bool:
+    later = (post[1:] > post[:-1]) | ((post[1:] == post[:-1]) & (pre[1:] > pre[:-1]))
+    return bool(later.all())
 
 
 def check_range(topology: Topology, field: str, index: np.ndarray, size: int) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import circuitgraph as cg
+from circuitgraph import registry
 from circuitgraph.errors import NumericError, ShapeError
 from circuitgraph.kernels import Kernel
 
@@ -115,9 +116,12 @@ def test_steps_and_whole_runs_are_one_graph_each() -> None:
 
 
 @pytest.mark.usefixtures("loops")
-def test_opaque_kernels_are_operators_in_the_graph() -> None:
+@pytest.mark.parametrize("kernel", ["loops", "numba", "embedding-bag"])
+def test_opaque_kernels_are_operators_in_the_graph(kernel: str) -> None:
+    if not registry.kernels[kernel].present():
+        pytest.skip(f"kernel {kernel!r} is not installed")
     circuit = recurrent()
-    net = cg.compile(circuit, dtype=torch.float64, kernels={p.name: "loops" for p in circuit.projections})
+    net = cg.compile(circuit, dtype=torch.float64, kernels={p.name: kernel for p in circuit.projections})
     xs, seen = series(circuit), []
 
     def backend(module: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from circuitgraph.ir import Shape, Topology, n_neurons
 from circuitgraph.kernels.cpu.wires import is_sorted, narrow, row_begins, sort_pairs, transpose
-from circuitgraph.kernels.cpu.wiring import Wiring
+from circuitgraph.kernels.cpu.wiring import Wiring, shared
 
 
 def compress(topology: Topology, pre: Shape, post: Shape) -> tuple[Wiring, Tensor | None, Tensor | None]:
@@ -30,7 +30,7 @@ def compress(topology: Topology, pre: Shape, post: Shape) -> tuple[Wiring, Tenso
             slot = sort_pairs(at_post, at_pre, n_neurons(post), n_neurons(pre))
             at_pre, at_post = at_pre[slot], at_post[slot]
     cols = at_pre.astype(narrow(n_neurons(pre)), copy=False)
-    wiring = Wiring(row_begins(at_post, n_neurons(post)), _writable(cols), n_neurons(pre))
+    wiring = Wiring(row_begins(at_post, n_neurons(post)), cols, n_neurons(pre))
     return wiring, _tensor(slot), _tensor(coef)
 
 
@@ -41,9 +41,4 @@ def turn(wiring: Wiring) -> tuple[Wiring, Tensor]:
 
 
 def _tensor(a: np.ndarray | None) -> Tensor | None:
-    return None if a is None else torch.from_numpy(_writable(a))
-
-
-def _writable(a: np.ndarray) -> np.ndarray:
-    # torch warns of arrays that nobody may write to; nobody does.
-    return a if a.flags.writeable else a.copy()
+    return None if a is None else shared(a)

@@ -52,20 +52,24 @@ def push_loop(kind: int, index: int, lanes: int) -> Callable[[int], None]:
     return push
 
 
-@loop("x x_tile stride cols g g_tile g_row begins step blocks starts tiles out add w gain decay shift unit")
+@loop("x x_tile stride cols g g_tile g_row begins step blocks starts tiles out add w gain decay shift unit room seat")
 def pair_loop(kind: int, index: int, lanes: int, value: str) -> Callable[[int], None]:
     """Correlate the two tile rows of every synapse, tile after tile; tasks are chunks of rows.
 
-    With `w`, the weights of the chunk are then changed in place, while what was found is still in the cache.
+    With `w`, the weights of the chunk are then changed in place, while what was found is still in the cache.  With
+    `room`, `out` is only room for a chunk, of so many bytes for each thread.
     """
+    size = int(value[1])
 
     def pair(p: int) -> None:
         x, x_tile, stride, cols = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5)
         g, g_tile, g_row, step, blocks = peek(p, 6), peek(p, 7), peek(p, 8), peek(p, 10), peek(p, 11)
-        starts, tiles, out, add, w = peek(p, 12), peek(p, 13), peek(p, 14), peek(p, 15), peek(p, 16)
+        starts, tiles, add, w = peek(p, 12), peek(p, 13), peek(p, 15), peek(p, 16)
+        mine = peek(p, 14) + take_task(p + 8 * 22) * peek(p, 21)
         task = take_task(p)
         while task < peek(p, 1):
             first, last = peek(starts, task), peek(starts, task + 1)
+            out = mine - size * peek(peek(p, 9), first) if peek(p, 21) else mine
             for tile in range(tiles):
                 for block in range(blocks):
                     begins = peek(p, 9) + step * block
@@ -80,6 +84,20 @@ def pair_loop(kind: int, index: int, lanes: int, value: str) -> Callable[[int], 
             task = take_task(p)
 
     return pair
+
+
+@njit(fastmath=FAST)
+def row_dot(x, cols, vals, begin, end):
+    """Sum vals[e] * x[cols[e]], in four chains: one would wait for each addition before the next."""
+    a = b = c = d = x[0] * 0
+    for e in range(begin, end - 3, 4):
+        a += vals[e] * x[cols[e]]
+        b += vals[e + 1] * x[cols[e + 1]]
+        c += vals[e + 2] * x[cols[e + 2]]
+        d += vals[e + 3] * x[cols[e + 3]]
+    for e in range(end - (end - begin) % 4, end):
+        a += vals[e] * x[cols[e]]
+    return (a + b) + (c + d)
 
 
 @njit
@@ -111,19 +129,22 @@ def add_events(value, x, x_row, cols, begin, end, errors, step, active, found, o
             out[e] += g0 * x0[cols[e]]
 
 
-@loop("x x_row cols g g_sample g_row samples batch begins starts out w gain decay shift unit")
+@loop("x x_row cols g g_sample g_row samples batch begins starts out w gain decay shift unit room seat")
 def pair_events_loop(value: str, index: str) -> Callable[[int], None]:
     """As `pair_loop`, but only over nonzero postsynaptic activity; `x` is (batch, neurons), strides in bytes.
 
-    `samples` (rows, batch) is room for the samples in which each row is active.
+    `samples` (rows, batch) is room for the samples in which each row is active; `room` as there.
     """
+    size = int(value[1])
 
     def pair_events(p: int) -> None:
         cols, begins, starts = pointer(index, peek(p, 4)), pointer("i8", peek(p, 10)), pointer("i8", peek(p, 11))
-        out, w, g_sample, g_row, batch = pointer(value, peek(p, 12)), peek(p, 13), peek(p, 6), peek(p, 7), peek(p, 9)
+        w, g_sample, g_row, batch = peek(p, 13), peek(p, 6), peek(p, 7), peek(p, 9)
+        mine = peek(p, 12) + take_task(p + 8 * 19) * peek(p, 18)
         task = take_task(p)
         while task < peek(p, 1):
             first, last = starts[task], starts[task + 1]
+            out = pointer(value, mine - size * begins[first] if peek(p, 18) else mine)
             for r in range(first, last):
                 active, errors = pointer("i4", peek(p, 8) + 4 * r * batch), peek(p, 5) + r * g_row
                 found = find_active(value, errors, g_sample, batch, active)
@@ -181,10 +202,7 @@ def dot_loop(value: str, index: str) -> Callable[[int], None]:
             sample, chunk = task // peek(p, 8), task % peek(p, 8)
             x, out = pointer(value, peek(p, 2) + sample * peek(p, 3)), pointer(value, peek(p, 9) + sample * peek(p, 10))
             for r in range(peek(peek(p, 7), chunk), peek(peek(p, 7), chunk + 1)):
-                total = vals[0] * 0
-                for e in range(begins[r], begins[r + 1]):
-                    total += vals[e] * x[cols[e]]
-                out[r] = total
+                out[r] = row_dot(x, cols, vals, begins[r], begins[r + 1])
             task = take_task(p)
 
     return dot

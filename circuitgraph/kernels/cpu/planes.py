@@ -209,7 +209,7 @@ def pair_planes(wiring: Wiring, planes: Tensor, table: Tensor, g: Tensor, used: 
         len(wiring.starts) - 1,
         x=planes.data_ptr(), x_tile=lanes * size, stride=offsets.data_ptr(), cols=wiring.cols.data_ptr(),
         g=g.data_ptr(), g_tile=lanes * size, g_row=g.stride(0) * size, begins=wiring.begins.data_ptr(), step=8,
-        blocks=1, starts=wiring.starts.data_ptr(), tiles=-(-used // lanes), out=met.data_ptr(), add=0,
+        blocks=1, starts=wiring.starts.data_ptr(), tiles=-(-used // lanes), out=met.data_ptr(), add=0, room=0, seat=0,
         **NO_CHANGE.parameters,
     )  # fmt: skip
     return met

@@ -19,7 +19,7 @@ def narrow(size: int) -> type[np.integer]:
 
 def row_begins(row: np.ndarray, n_rows: int) -> np.ndarray:
     """Say where each row of a rising list begins.  Shape: (E,) -> (n_rows + 1,) int64."""
-    return np.searchsorted(row, np.arange(n_rows + 1)).astype(np.int64)
+    return np.searchsorted(row, np.arange(n_rows + 1, dtype=row.dtype)).astype(np.int64)
 
 
 def block_begins(begins: np.ndarray, cols: np.ndarray, n_cols: int, width: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Compressed rows in one direction, and the sums over them."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,8 +44,9 @@ class Wiring(nn.Module):
             "starts": chunk_rows(begins),
             "blocked": block_begins(begins, cols, n_cols, BLOCK) if dense else None,
         }
+        self.most = int(np.diff(begins[arrays["starts"]]).max(initial=0))
         for name, array in arrays.items():
-            self.register_buffer(name, None if array is None else torch.from_numpy(array), persistent=False)
+            self.register_buffer(name, None if array is None else shared(array), persistent=False)
 
     def sum(self, x: Tensor, vals: Tensor) -> Tensor:
         """Sum vals[e] * x[:, cols[e]] over each row.  Shape: x (B, C), vals (E,) -> (B, R), neuron-major in memory."""
@@ -96,37 +98,56 @@ class Wiring(nn.Module):
         )  # fmt: skip
         return out.to(x.dtype)
 
-    def dots(self, x: Tensor, g: Tensor, out: Tensor, change: "Change | None" = None) -> "Prepared":
-        """Prepare the correlation of both ends of every synapse.  Shape: x (B, C), g (B, R), out (E,), sums' type."""
+    def dots(self, x: Tensor, g: Tensor, out: Tensor) -> None:
+        """Correlate both ends of every synapse.  Shape: x (B, C), g (B, R), out (E,) of the type of sums."""
+        self._dots(x, g, out, NO_CHANGE)()
+
+    def change(self, x: Tensor, g: Tensor, change: "Change") -> "Prepared":
+        """Prepare a change of weights by the correlation of both ends; it needs room for a chunk of synapses only."""
+        return self._dots(x, g, None, change)
+
+    def _dots(self, x: Tensor, g: Tensor, out: Tensor | None, change: "Change") -> "Prepared":
         if len(x) <= 2 * SMALL_BATCH or events_pay(g):
             return self._dots_of_events(x, g, out, change)
         begins, step, blocks = self._blocks(x.dtype)
         calls: list[Call] = []
         parts = list(tiles_of(len(x), LANES[KINDS[x.dtype]]))
+        if out is None and len(parts) > 1:
+            assert change.w is not None
+            out = torch.empty_like(change.w)
         for part in parts:
             packed, errors = pack(x, part), pack(g, part)
-            last = change if part is parts[-1] else None
+            found, room = self._room(change) if out is None else (out, 0)
+            last = change if part is parts[-1] else NO_CHANGE
             call = dict(
                 x=packed.data_ptr(), x_tile=_bytes(packed, 0), stride=_bytes(packed, 1), cols=self.cols.data_ptr(),
                 g=errors.data_ptr(), g_tile=_bytes(errors, 0), g_row=_bytes(errors, 1), begins=begins, step=step,
-                blocks=blocks, starts=self.starts.data_ptr(), tiles=part.tiles, out=out.data_ptr(), add=part.start,
-                **(last or NO_CHANGE).parameters,
+                blocks=blocks, starts=self.starts.data_ptr(), tiles=part.tiles, out=found.data_ptr(), add=part.start,
+                room=room, seat=0, **last.parameters,
             )  # fmt: skip
-            loop = loops.pair_loop(KINDS[x.dtype], self._index[0], part.lanes, VALUES[out.dtype])
-            calls.append((loop, len(self.starts) - 1, call, (packed, errors, out, last)))
+            loop = loops.pair_loop(KINDS[x.dtype], self._index[0], part.lanes, VALUES[found.dtype])
+            calls.append((loop, len(self.starts) - 1, call, (packed, errors, found, last)))
         return Prepared(calls)
 
-    def _dots_of_events(self, x: Tensor, g: Tensor, out: Tensor, change: "Change | None") -> "Prepared":
-        rows, errors = x.to(out.dtype).contiguous(), g.to(out.dtype)
+    def _dots_of_events(self, x: Tensor, g: Tensor, out: Tensor | None, change: "Change") -> "Prepared":
+        found, room = self._room(change) if out is None else (out, 0)
+        rows, errors = x.to(found.dtype).contiguous(), g.to(found.dtype)
         samples = torch.empty(self.n_rows, max(1, len(x)), dtype=torch.int32)
         call = dict(
             x=rows.data_ptr(), x_row=_bytes(rows, 0), cols=self.cols.data_ptr(), g=errors.data_ptr(),
             g_sample=_bytes(errors, 0), g_row=_bytes(errors, 1), samples=samples.data_ptr(), batch=len(x),
-            begins=self.begins.data_ptr(), starts=self.starts.data_ptr(), out=out.data_ptr(),
-            **(change or NO_CHANGE).parameters,
+            begins=self.begins.data_ptr(), starts=self.starts.data_ptr(), out=found.data_ptr(), room=room, seat=0,
+            **change.parameters,
         )  # fmt: skip
-        loop = loops.pair_events_loop(VALUES[out.dtype], self._index[1])
-        return Prepared([(loop, len(self.starts) - 1, call, (rows, errors, samples, out, change))])
+        loop = loops.pair_events_loop(VALUES[found.dtype], self._index[1])
+        return Prepared([(loop, len(self.starts) - 1, call, (rows, errors, samples, found, change))])
+
+    def _room(self, change: "Change") -> tuple[Tensor, int]:
+        """Make room for what a chunk of rows finds, for each thread, and say how many bytes each has."""
+        assert change.w is not None
+        threads = min(torch.get_num_threads(), len(self.starts) - 1)
+        room = change.w.new_empty(threads, self.most)
+        return room, _bytes(room, 0)
 
     @property
     def _index(self) -> tuple[int, str]:
@@ -237,6 +258,13 @@ EVENT_SHARE = 0.03
 def events_pay(g: Tensor) -> bool:
     """Tell whether so little activity is nonzero that learning only from that is faster."""
     return int(torch.count_nonzero(g)) < EVENT_SHARE * g.numel()
+
+
+def shared(a: np.ndarray) -> Tensor:
+    """See an array as a tensor without a copy, one that nobody may write to included: kernels only read indices."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(a)
 
 
 def _bytes(t: Tensor, axis: int) -> int:
