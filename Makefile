@@ -32,6 +32,9 @@ results: $(VENV)/.installed
 	$(BIN)/python benchmarks/softhebb.py
 	$(BIN)/python -m circuitgraph.bench kernels --json > $(RESULTS)/kernels.jsonl
 	$(BIN)/python benchmarks/sparse_step.py --json
+	$(BIN)/python benchmarks/pruned_softhebb.py --json
+	$(BIN)/python benchmarks/large.py --json
+	$(BIN)/python benchmarks/many_projections.py --json
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/table.py --write
 

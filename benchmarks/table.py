@@ -112,9 +112,55 @@ def kernels_table() -> list[str]:
     return out
 
 
+def many_table() -> list[str]:
+    path = ROOT / "benchmarks/results/many_projections.jsonl"
+    lines = read(path) if path.exists() else []
+    if not lines:
+        return []
+    out = [
+        "| `python benchmarks/many_projections.py` | batch | one by one, ms a step | as one, ms a step | times faster |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for line in lines:
+        apart, joined = line["ms_one_by_one"], line["ms_merged"]
+        out.append(f"| {line['what']} | {line['batch']} | {apart:.3g} | {joined:.3g} | {apart / joined:.2f} |")
+    return out
+
+
+def pruned_table() -> list[str]:
+    path = ROOT / "benchmarks/results/pruned_softhebb.jsonl"
+    lines = read(path) if path.exists() else []
+    if not lines:
+        return []
+    out = [
+        "| `python benchmarks/pruned_softhebb.py` | batch | variant | median ms | times faster | share of dense bytes % |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for line in lines:
+        share = f"{100 * line['share_of_dense_bytes']:.1f}" if "share_of_dense_bytes" in line else ""
+        row = f"{line['what']} | {line['batch']} | {line['variant']} | {line['ms']:.3g} | {line['times_faster']:.2f}"
+        out.append(f"| {row} | {share} |")
+    return out
+
+
+def large_table() -> list[str]:
+    path = ROOT / "benchmarks/results/large.jsonl"
+    lines = read(path) if path.exists() else []
+    if not lines:
+        return []
+    first = lines[0]
+    head = f"`python benchmarks/large.py`: {first['neurons']:,} neurons, {first['synapses']:,} synapses, one sample"
+    out = [f"| {head} | median ms | at full memory bandwidth, ms | peak GB | compile s |", "| --- | --- | --- | --- | --- |"]
+    for line in lines:
+        out.append(
+            f"| {line['what']} | {line['ms']:g} | {line['bound_ms']:g} | {line['peak_gb']:g} | {line['compile_s']:g} |"
+        )
+    return out
+
+
 PAGES = {
     "README.md": (accuracy_table, step_table),
-    "docs/benchmarks.md": (accuracy_table, step_table, kernels_table, sparse_step_table),
+    "docs/benchmarks.md": (accuracy_table, step_table, kernels_table, sparse_step_table, pruned_table, many_table, large_table),
 }
 """Which tables a page shows."""
 
