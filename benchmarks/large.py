@@ -1,4 +1,4 @@
-"""One million neurons, a hundred million synapses: time and memory of one step of push and of pair, one sample at a time.
+"""One million neurons, a hundred million synapses: time and memory of one step of push and of pair, one sample.
 
 Wiring is listed pair by pair (Explicit): every neuron hears 100 others, drawn at random.  A push has to read every
 weight and every index once, a pair has to read every index and write a number for every synapse; `bound_ms` is the time

@@ -8,8 +8,8 @@ interleaved; times are medians for one time step of
   step   a loop over `net.step`, without gradients
   train  `net.run` and the gradient of all weights through time
 
-    python benchmarks/many_projections.py [--rounds 15] [--batch 4] [--steps 10] [--json]
---json appends to benchmarks/results/many_projections.jsonl.
+    python benchmarks/many_projections.py [--rounds 15] [--batch 4 128] [--steps 10] [--json]
+--json writes benchmarks/results/many_projections.jsonl.
 """
 
 import argparse
@@ -134,18 +134,19 @@ def measure(nets: dict[str, cg.Network], xs: torch.Tensor, rounds: int) -> list[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, nargs="+", default=[4, 128])
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     torch.set_flush_denormal(True)
     body = circuit()
     print(body.summary())
-    xs = torch.rand(given.steps, given.batch, body.populations[0].n_units, generator=torch.Generator().manual_seed(0))
-    lines = measure(networks(body, given.batch), xs, given.rounds)
+    lines = []
+    for batch in given.batch:
+        xs = torch.rand(given.steps, batch, body.populations[0].n_units, generator=torch.Generator().manual_seed(0))
+        lines += measure(networks(body, batch), xs, given.rounds)
     if given.json:
-        with RESULTS.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(line) + "\n" for line in lines)
+        RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

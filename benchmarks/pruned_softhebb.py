@@ -36,7 +36,8 @@ def prune(circuit: cg.Circuit) -> cg.Circuit:
     """Remove the smallest weights of every projection that learns."""
     for p in circuit.projections:
         if p.rule is not None:
-            circuit, _ = cg.RemoveSlots(p.name, np.argsort(np.abs(p.weight))[: round(PRUNED * p.n_slots)]).apply(circuit)
+            weakest = np.argsort(np.abs(p.weight))[: round(PRUNED * p.n_slots)]
+            circuit, _ = cg.RemoveSlots(p.name, weakest).apply(circuit)
     return circuit
 
 
@@ -67,6 +68,10 @@ def compare(what: str, variants: dict[str, Callable[[], object]], **more: object
     ]
 
 
+def work(net: cg.Network, x: Tensor) -> Callable[[], object]:
+    return (lambda: net.learn(net.step(x))) if net.training else (lambda: net(x))
+
+
 @torch.no_grad()
 def whole_networks(circuit: cg.Circuit) -> list[dict[str, object]]:
     lines = []
@@ -78,11 +83,7 @@ def whole_networks(circuit: cg.Circuit) -> list[dict[str, object]]:
         x = torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0))
         for net in nets.values():
             net.train(what == "learning")
-        variants: dict[str, Callable[[], object]] = {
-            name: (lambda n=net: n.learn(n.step(x))) if what == "learning" else (lambda n=net: n(x))
-            for name, net in nets.items()
-        }
-        found = compare(what, variants, batch=batch)
+        found = compare(what, {name: work(net, x) for name, net in nets.items()}, batch=batch)
         dense = n_bytes(nets["dense"])
         for line, net in zip(found, nets.values(), strict=True):
             line |= {"bytes": n_bytes(net), "share_of_dense_bytes": round(n_bytes(net) / dense, 4)}

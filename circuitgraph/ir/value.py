@@ -212,8 +212,10 @@ def same(a: Any, b: Any) -> bool:
 
 
 def _call(cls: type, where: str, given: dict[str, Any]) -> Any:
-    known = {f.name for f in dataclasses.fields(cls) if f.init}
-    if set(given) != known:
+    fields = [f for f in dataclasses.fields(cls) if f.init]
+    known, needed = {f.name for f in fields}, {f.name for f in fields if f.default is dataclasses.MISSING}
+    # A file written before an argument existed lacks it: its default is what the file meant.
+    if not needed <= set(given) <= known:
         raise FileError(f"{where}: wrong arguments (got {sorted(given)}, expected {sorted(known)})")
     try:
         return cls(**given)

@@ -42,6 +42,8 @@ class SparseConv(Kernel):
         self.grid = Grid(pre[1:], tuple(self.conv.padding), law.mode, tuple(self.conv.stride), post[1:])
         self.split, self.shift = self.grid.of_taps(self.conv.kernel, self.conv.dilation)
         self.n_keys = pre[0] * len(self.split)
+        self.key_unit, tap = self._units_and_taps(np.arange(self.n_keys))
+        self.key_site = self.split[tap] * self.grid.size + self.shift[tap]
         row, key = self._rows_and_keys()
         self.forth = Wiring(row_begins(row, post[0]), key.astype(narrow(self.n_keys)), self.n_keys)
         self.back: Wiring | None = None
@@ -68,7 +70,7 @@ class SparseConv(Kernel):
             return x.new_empty(0, *self.post)
         assert w is not None
         real, batch = _real(x), len(x)
-        y = real.new_empty(batch, *self.post).to(memory_format=self.conv.format)
+        y = torch.empty(batch, *self.post, dtype=real.dtype, memory_format=self.conv.format)
         places = post_places(self.grid, batch, _strides(y))
         vals = w.detach().to(wide(real.dtype)).contiguous()
         used = self.grid.reach * row_lanes(batch)
@@ -103,8 +105,7 @@ class SparseConv(Kernel):
         from circuitgraph.kernels.cpu.planes import pre_places, row_lanes, to_planes
 
         planes, lanes = to_planes(x, pre_places(self.grid, len(x), _strides(x))), row_lanes(len(x))
-        unit, tap = self._units_and_taps(np.arange(self.n_keys))
-        begin = unit * planes.stride(0) + (self.split[tap] * self.grid.size + self.shift[tap]) * lanes
+        begin = self.key_unit * planes.stride(0) + self.key_site * lanes
         return planes, torch.from_numpy(begin)
 
     def _post_planes(self, g: Tensor, before: int = 0) -> Tensor:

@@ -9,6 +9,7 @@ from circuitgraph import registry
 from circuitgraph.errors import FileError, ShapeError, StructureError, UnknownNameError
 from circuitgraph.ir import ABSENT, Value, value
 from circuitgraph.ir.value import decode, encode, frozen_array, index_array, same
+from circuitgraph.rules import Oja
 from circuitgraph.topologies import Conv, Dense, ErdosRenyi, Explicit, Pool, Pruned
 
 EXAMPLES = [law for name in registry.topologies for law, _, _ in registry.topologies[name].examples()]
@@ -196,3 +197,12 @@ def test_nested_values_and_arrays_survive_encoding() -> None:
     spec = encode(law, arrays)
     assert list(arrays) == ["array0"]
     assert decode(spec, arrays) == law
+
+
+def test_a_file_from_before_an_argument_existed_means_its_default() -> None:
+    spec = encode(Oja(0.1), arrays := {})
+    del spec["args"]["unit_norm"]
+    assert decode(spec, arrays) == Oja(0.1)
+    del spec["args"]["learning_rate"]
+    with pytest.raises(FileError, match="wrong arguments"):
+        decode(spec, arrays)

@@ -22,7 +22,7 @@ def run(loop: Loop, tasks: int, **parameters: int) -> None:
     if not tasks:
         return
     assert len(parameters) == len(loop.names), f"expected {loop.names}, got {tuple(parameters)}"
-    packed = np.array([0, tasks, *(parameters[name] for name in loop.names)], dtype=np.int64)
+    packed = np.array([0, tasks, *map(parameters.__getitem__, loop.names)], dtype=np.int64)
     threads = min(tasks, torch.get_num_threads())
     if threads == 1:
         _CALL(loop.address)(packed.ctypes.data)

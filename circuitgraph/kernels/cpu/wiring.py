@@ -22,6 +22,8 @@ WORDS = {2: "u2", 4: "u4", 8: "u8"}
 
 BLOCK, BLOCK_DENSITY = 256, 0.25
 """From this density on, columns are taken in blocks whose tile rows stay in the first cache: 256 x 64 x 4 bytes."""
+READ_OFTEN = 128
+"""From this mean number of synapses of a presynaptic neuron on, tiles are packed (4096 neurons, batch 128, Zen 5)."""
 SMALL_BATCH = 4
 """Up to this batch one sample after another is faster than lanes, most of which would be empty."""
 
@@ -38,45 +40,48 @@ class Wiring(nn.Module):
         super().__init__()
         self.n_rows, self.n_cols = len(begins) - 1, n_cols
         dense = len(cols) >= BLOCK_DENSITY * self.n_rows * n_cols and n_cols > BLOCK
+        starts = chunk_rows(begins)
         arrays = {
             "begins": begins,
             "cols": cols,
-            "starts": chunk_rows(begins),
+            "starts": starts,
             "blocked": block_begins(begins, cols, n_cols, BLOCK) if dense else None,
         }
-        self.most = int(np.diff(begins[arrays["starts"]]).max(initial=0))
+        self.reads_seldom, self.chunks = len(cols) < READ_OFTEN * n_cols, len(starts) - 1
+        self.most = int(np.diff(begins[starts]).max(initial=0))
         for name, array in arrays.items():
             self.register_buffer(name, None if array is None else shared(array), persistent=False)
 
     def sum(self, x: Tensor, vals: Tensor) -> Tensor:
         """Sum vals[e] * x[:, cols[e]] over each row.  Shape: x (B, C), vals (E,) -> (B, R), neuron-major in memory."""
-        if not len(self.cols) or not len(x):
-            return x.new_zeros(len(x), self.n_rows)
-        if len(x) <= SMALL_BATCH:
+        batch = x.shape[0]
+        if not self.most or not batch:
+            return x.new_zeros(batch, self.n_rows)
+        if batch <= SMALL_BATCH:
             return self._sum_samples(x, vals)
-        parts = list(tiles_of(len(x), LANES[KINDS[x.dtype]]))
+        parts = list(tiles_of(batch, LANES[KINDS[x.dtype]]))
         out = x.new_empty(self.n_rows, parts[-1].end)
         begins, step, blocks = self._blocks(x.dtype)
         for part in parts:
-            packed = pack(x, part)
+            packed = pack(x, part, in_place=self.reads_seldom)
             run(
                 loops.push_loop(KINDS[x.dtype], self._index[0], part.lanes),
-                part.tiles * (len(self.starts) - 1),
+                part.tiles * self.chunks,
                 x=packed.data_ptr(), x_tile=_bytes(packed, 0), stride=_bytes(packed, 1), cols=self.cols.data_ptr(),
                 vals=vals.data_ptr(), begins=begins, step=step, blocks=blocks, starts=self.starts.data_ptr(),
-                chunks=len(self.starts) - 1, out=out.data_ptr() + part.start * out.element_size(),
+                chunks=self.chunks, out=out.data_ptr() + part.start * out.element_size(),
                 out_row=_bytes(out, 0), out_tile=part.lanes * out.element_size(),
             )  # fmt: skip
-        return out[:, : len(x)].t()
+        return out[:, :batch].t()
 
     def _sum_samples(self, x: Tensor, vals: Tensor) -> Tensor:
         rows = x.to(vals.dtype).contiguous()
         out = rows.new_empty(len(x), self.n_rows)
         run(
             loops.dot_loop(VALUES[vals.dtype], self._index[1]),
-            len(x) * (len(self.starts) - 1),
+            len(x) * self.chunks,
             x=rows.data_ptr(), x_sample=_bytes(rows, 0), cols=self.cols.data_ptr(), vals=vals.data_ptr(),
-            begins=self.begins.data_ptr(), starts=self.starts.data_ptr(), chunks=len(self.starts) - 1,
+            begins=self.begins.data_ptr(), starts=self.starts.data_ptr(), chunks=self.chunks,
             out=out.data_ptr(), out_sample=_bytes(out, 0),
         )  # fmt: skip
         return out.to(x.dtype)
@@ -116,7 +121,7 @@ class Wiring(nn.Module):
             assert change.w is not None
             out = torch.empty_like(change.w)
         for part in parts:
-            packed, errors = pack(x, part), pack(g, part)
+            packed, errors = pack(x, part, in_place=self.reads_seldom), pack(g, part, in_place=True)
             found, room = self._room(change) if out is None else (out, 0)
             last = change if part is parts[-1] else NO_CHANGE
             call = dict(
@@ -126,7 +131,7 @@ class Wiring(nn.Module):
                 room=room, seat=0, **last.parameters,
             )  # fmt: skip
             loop = loops.pair_loop(KINDS[x.dtype], self._index[0], part.lanes, VALUES[found.dtype])
-            calls.append((loop, len(self.starts) - 1, call, (packed, errors, found, last)))
+            calls.append((loop, self.chunks, call, (packed, errors, found, last)))
         return Prepared(calls)
 
     def _dots_of_events(self, x: Tensor, g: Tensor, out: Tensor | None, change: "Change") -> "Prepared":
@@ -140,12 +145,12 @@ class Wiring(nn.Module):
             **change.parameters,
         )  # fmt: skip
         loop = loops.pair_events_loop(VALUES[found.dtype], self._index[1])
-        return Prepared([(loop, len(self.starts) - 1, call, (rows, errors, samples, found, change))])
+        return Prepared([(loop, self.chunks, call, (rows, errors, samples, found, change))])
 
     def _room(self, change: "Change") -> tuple[Tensor, int]:
         """Make room for what a chunk of rows finds, for each thread, and say how many bytes each has."""
         assert change.w is not None
-        threads = min(torch.get_num_threads(), len(self.starts) - 1)
+        threads = min(torch.get_num_threads(), self.chunks)
         room = change.w.new_empty(threads, self.most)
         return room, _bytes(room, 0)
 
@@ -222,14 +227,16 @@ def tiles_of(batch: int, lanes: tuple[int, ...]) -> Iterator[Part]:
         yield Part(whole * lanes[-1], 1, next(n for n in lanes if n >= rest))
 
 
-def pack(x: Tensor, part: Part) -> Tensor:
-    """Copy samples into tiles, zeros beyond the batch; nothing is copied that is one already.
+def pack(x: Tensor, part: Part, *, in_place: bool) -> Tensor:
+    """Copy samples into tiles, zeros beyond the batch; what is one already is not copied.
 
-    Shape: x (B, N), of any strides -> (tiles, N, lanes).
+    With `in_place`, tiles may lie side by side in neuron-major activity: each is then spread over more of the cache
+    than it fills, which costs more than the copy where rows are read often.  Shape: x (B, N) -> (tiles, N, lanes).
     """
     here = x[part.start : part.end]
-    if part.tiles == 1 and len(here) == part.lanes and here.stride() == (1, part.lanes):
-        return here.t()[None]
+    neuron_major = here.shape[0] == part.lanes * part.tiles and here.stride(0) == 1 and here.stride(1) >= here.shape[0]
+    if neuron_major and (in_place or part.tiles == 1):
+        return here.as_strided((part.tiles, here.shape[1], part.lanes), (part.lanes, here.stride(1), 1))
     out = x.new_empty(part.tiles, x.shape[1], part.lanes)
     run(
         loops.pack_loop(WORDS[x.element_size()], part.lanes),
@@ -257,6 +264,9 @@ EVENT_SHARE = 0.03
 
 def events_pay(g: Tensor) -> bool:
     """Tell whether so little activity is nonzero that learning only from that is faster."""
+    few = g[:: max(1, len(g) // 8)]  # counting all takes a tenth of the work that it may save
+    if torch.count_nonzero(few) > 2 * EVENT_SHARE * few.numel():
+        return False
     return int(torch.count_nonzero(g)) < EVENT_SHARE * g.numel()
 
 
