@@ -116,6 +116,8 @@ def choose_kernel(
     """
     setting = setting or Setting()
     able = {n: kernels[n] for n in kernels if _runs(kernels[n], setting) and kernels[n].supports(topology, pre, post)}
+    if len(able) > 1:  # it is there to be right, and its estimate says nothing about the smallest wiring
+        able.pop("reference", None)
     expected = expect(able, topology, pre, post, setting)
     tried = _promising(expected)
     if stopwatch is not None and len(tried) > 1:
