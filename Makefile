@@ -31,7 +31,8 @@ results: $(VENV)/.installed
 	$(BIN)/python -m circuitgraph.bench cifar10 --cutoff 0.001 --json > $(RESULTS)/cifar10-softhebb-cutoff.jsonl
 	$(BIN)/python benchmarks/softhebb.py
 	$(BIN)/python -m circuitgraph.bench kernels --densities 0.8,0.5,0.2,0.1,0.05,0.02,0.01 --sizes 64,256,1024,4096 \
-		--batches 1,8,128 --seconds 600 --write-costs --json > $(RESULTS)/kernels.jsonl
+		--batches 1,8,128 --seconds 600 --write-costs --json \
+		| grep -E '"pre": (1024|4096), .*"batch": 128,' > $(RESULTS)/kernels.jsonl
 	$(BIN)/python benchmarks/sparse_step.py --json
 	$(BIN)/python benchmarks/pruned_softhebb.py --json
 	$(BIN)/python benchmarks/large.py --json

@@ -1,6 +1,7 @@
 """What computes: push, pull and pair over the synapses of a projection."""
 
 from circuitgraph.kernels.allocator import tune_allocator
+from circuitgraph.kernels.compact import CompactConv
 from circuitgraph.kernels.conv import ConvKernel
 from circuitgraph.kernels.dense import DenseKernel, Relay
 from circuitgraph.kernels.ends import Ends
@@ -19,7 +20,8 @@ from circuitgraph.kernels.tune import Tuner
 from circuitgraph.kernels.winners import k_winners
 
 __all__ = [
-    "Choice", "ConvKernel", "DenseKernel", "EdgeIndexKernel", "EmbeddingBag", "Ends", "GraphKernel", "Kernel",
-    "Masked", "NumbaKernel", "PoolKernel", "Reference", "Relay", "Setting", "SparseConv", "TorchCsr", "TorchSparse",
-    "TritonBlocks", "TritonRows", "Tuner", "choose_kernel", "k_winners", "make_kernel", "tune_allocator",
+    "Choice", "CompactConv", "ConvKernel", "DenseKernel", "EdgeIndexKernel", "EmbeddingBag", "Ends", "GraphKernel",
+    "Kernel", "Masked", "NumbaKernel", "PoolKernel", "Reference", "Relay", "Setting", "SparseConv", "TorchCsr",
+    "TorchSparse", "TritonBlocks", "TritonRows", "Tuner", "choose_kernel", "k_winners", "make_kernel",
+    "tune_allocator",
 ]  # fmt: skip
