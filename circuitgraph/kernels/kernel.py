@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from circuitgraph.errors import NumericError
+from circuitgraph.errors import NumericError, ShapeError
 from circuitgraph.ir import Shape, Topology
 from circuitgraph.kernels import operators
 from circuitgraph.kernels.autocast import as_given, cast, is_autocast
@@ -135,6 +136,28 @@ class Kernel(nn.Module, ABC):
             with as_given(x):
                 return _push(self, x if w is None else cast(x), w)
         return _push(self, x, w)
+
+    def need(self, *, x: Tensor | None = None, g: Tensor | None = None, w: Tensor | None = None) -> None:
+        """Raise ShapeError unless operands have the shapes of the contract: compiled code reads what it is told to.
+
+        Example:
+            >>> from circuitgraph.kernels import make_kernel
+            >>> from circuitgraph.topologies import Dense
+            >>> make_kernel(Dense(), (3,), (2,)).need(x=torch.ones(1, 3), g=torch.ones(1, 2), w=torch.ones(6))
+        """
+        for name, given, shape in (("x", x, self.pre), ("g", g, self.post)):
+            if given is not None and tuple(given.shape[1:]) != tuple(shape):
+                expected = ", ".join(map(str, ("B", *shape)))
+                raise ShapeError(f"kernel {self.name!r}: {name} (got {tuple(given.shape)}, expected ({expected}))")
+        if x is not None and g is not None and len(x) != len(g):
+            raise ShapeError(f"kernel {self.name!r}: x and g differ in samples (got {len(x)} and {len(g)})")
+        if w is not None and w.shape != (self.n_weights,):
+            raise ShapeError(f"kernel {self.name!r}: w (got {tuple(w.shape)}, expected ({self.n_weights},))")
+
+    @cached_property
+    def n_weights(self) -> int:
+        """Count the slots."""
+        return self.topology.n_slots(self.pre, self.post)
 
     def extra_repr(self) -> str:
         return f"{self.topology!r}, {self.pre} -> {self.post}"

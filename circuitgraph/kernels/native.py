@@ -57,6 +57,7 @@ class NumbaKernel(Kernel):
         return 1.8 * topology.n_synapses(pre, post)
 
     def push(self, x: Tensor, w: Tensor | None) -> Tensor:
+        self.need(x=x, w=w)
         rows, vals = _flat(x), self._values(w, x)
         if _few_events(rows):
             return self._transposed().scatter(rows, vals, self.perm).to(x.dtype).view(-1, *self.post)
@@ -65,10 +66,12 @@ class NumbaKernel(Kernel):
     def pull(self, g: Tensor, w: Tensor | None, x: Tensor | None = None) -> Tensor:
         from circuitgraph.kernels.cpu.wiring import reorder
 
+        self.need(g=g, w=w)
         back = self._transposed()
         return back.sum(_flat(g), reorder(self._values(w, g), self.perm)).to(g.dtype).reshape(-1, *self.pre)
 
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
+        self.need(x=x, g=g)
         met = x.new_empty(len(self.forth.cols), dtype=wide(x.dtype))
         if len(x) and len(met):
             self.forth.dots(_flat(x), _flat(g), met)
@@ -93,6 +96,7 @@ class NumbaKernel(Kernel):
         shift: Tensor | None = None,
         unit_norm: bool = False,
     ) -> Callable[[], None]:
+        self.need(x=x, g=g, w=w)
         in_place = self.slot is None and self.coef is None and w.is_contiguous() and w.dtype == wide(x.dtype)
         if not in_place or not len(x) or not len(w) or ends.size != self.forth.n_rows:
             return super().update(x, g, w, ends, gain=gain, decay=decay, shift=shift, unit_norm=unit_norm)

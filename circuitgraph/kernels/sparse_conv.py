@@ -37,6 +37,7 @@ class SparseConv(Kernel):
         from circuitgraph.kernels.cpu.wiring import Wiring
 
         assert isinstance(self.topology.topology, Conv)
+        topology.check(pre, post)
         self.conv = ConvKernel(self.topology.topology, pre, post)
         law = self.topology.topology
         self.grid = Grid(pre[1:], tuple(self.conv.padding), law.mode, tuple(self.conv.stride), post[1:])
@@ -66,6 +67,7 @@ class SparseConv(Kernel):
     def push(self, x: Tensor, w: Tensor | None) -> Tensor:
         from circuitgraph.kernels.cpu.planes import post_places, push_planes, row_lanes
 
+        self.need(x=x, w=w)
         if not len(x):
             return x.new_empty(0, *self.post)
         assert w is not None
@@ -81,6 +83,7 @@ class SparseConv(Kernel):
         from circuitgraph.kernels.cpu.planes import from_planes, row_lanes, sum_planes
         from circuitgraph.kernels.cpu.wiring import reorder
 
+        self.need(g=g, w=w)
         if not len(g):
             return g.new_empty(0, *self.pre)
         assert w is not None
@@ -95,6 +98,7 @@ class SparseConv(Kernel):
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
         from circuitgraph.kernels.cpu.planes import pair_planes, row_lanes
 
+        self.need(x=x, g=g)
         if not len(x):
             return x.new_zeros(len(self.topology.keep), dtype=wide(x.dtype))
         errors = self._post_planes(_real(g))

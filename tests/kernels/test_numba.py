@@ -10,7 +10,7 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 
 import circuitgraph as cg
-from circuitgraph.errors import NumericError
+from circuitgraph.errors import NumericError, ShapeError
 from circuitgraph.ir import Topology
 from circuitgraph.kernels import Ends, Kernel, NumbaKernel, Reference, k_winners
 from circuitgraph.testing import TOLERANCES, check_kernel
@@ -194,3 +194,23 @@ def test_gradients_reach_winners_only() -> None:
 def test_importing_the_package_compiles_nothing() -> None:
     code = "import sys, circuitgraph.kernels; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_operands_that_do_not_fit_are_refused_before_compiled_code_reads_them() -> None:
+    kernel = NumbaKernel(cg.Explicit([0, 4], [1, 0]), (5,), (2,))
+    x, w, g = torch.ones(3, 5), torch.ones(2), torch.ones(3, 2)
+    for call in (
+        lambda: kernel.push(torch.ones(3, 4), w),
+        lambda: kernel.push(x, torch.ones(1)),
+        lambda: kernel.pull(torch.ones(3, 3), w),
+        lambda: kernel.pair(x, torch.ones(2, 2)),
+        lambda: kernel.update(x, g, torch.ones(3), Ends(kernel.topology, (5,), (2,)), gain=torch.ones(2)),
+    ):
+        with pytest.raises(ShapeError, match="kernel 'numba'"):
+            call()
+
+
+@pytest.mark.parametrize(("pre", "post"), [([5], [0]), ([0], [2]), ([-1], [0])])
+def test_indices_out_of_range_are_refused_at_construction(pre: list[int], post: list[int]) -> None:
+    with pytest.raises(ShapeError, match="out of range"):
+        NumbaKernel(cg.Explicit(pre, post), (5,), (2,))

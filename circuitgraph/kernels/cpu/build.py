@@ -7,6 +7,7 @@ from torch import Tensor
 from circuitgraph.ir import Shape, Topology, n_neurons
 from circuitgraph.kernels.cpu.wires import is_sorted, narrow, row_begins, sort_pairs, transpose
 from circuitgraph.kernels.cpu.wiring import Wiring, shared
+from circuitgraph.topologies.sparse import check_range
 
 
 def compress(topology: Topology, pre: Shape, post: Shape) -> tuple[Wiring, Tensor | None, Tensor | None]:
@@ -26,6 +27,8 @@ def compress(topology: Topology, pre: Shape, post: Shape) -> tuple[Wiring, Tenso
         coef = None if (table.coef == 1).all() else table.coef
     else:
         at_pre, at_post = listed
+        for name, index, size in (("pre", at_pre, n_neurons(pre)), ("post", at_post, n_neurons(post))):
+            check_range(topology, name, index, size)
         if not is_sorted(at_post, at_pre):
             slot = sort_pairs(at_post, at_pre, n_neurons(post), n_neurons(pre))
             at_pre, at_post = at_pre[slot], at_post[slot]
