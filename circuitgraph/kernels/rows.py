@@ -1,5 +1,6 @@
 """Edges in compressed rows, and what all kernels over them share: one slot, one synapse."""
 
+import importlib.util
 import warnings
 from abc import ABC, abstractmethod
 from functools import cache
@@ -14,6 +15,8 @@ from circuitgraph.ir import Shape, Topology, n_neurons
 from circuitgraph.kernels.kernel import Kernel, wide
 from circuitgraph.topologies import Conv, GraphConv, GraphEdges
 
+LARGE = 1 << 18
+"""From this many edges on, counting is worth the compiled code that it takes: ten times faster than comparing."""
 CHUNK = 1 << 22
 """Products formed at a time where pairing is differentiated, 16 MB in float32: memory does not grow with the batch."""
 
@@ -170,7 +173,11 @@ def _order(major: np.ndarray, minor: np.ndarray) -> np.ndarray | None:
     step = np.diff(major)
     if ((step > 0) | ((step == 0) & (np.diff(minor) > 0))).all():
         return None
-    return np.lexsort((minor, major))
+    if len(major) < LARGE or importlib.util.find_spec("numba") is None:
+        return np.lexsort((minor, major))
+    from circuitgraph.kernels.cpu.wires import sort_pairs
+
+    return sort_pairs(major, minor, int(major.max()) + 1, int(minor.max()) + 1)
 
 
 def _pair_by_gather(x: Tensor, g: Tensor, side: Side) -> Tensor:

@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,7 +13,16 @@ from torch import Tensor
 import circuitgraph as cg
 from circuitgraph import registry
 from circuitgraph.errors import StructureError
-from circuitgraph.kernels import EdgeIndexKernel, EmbeddingBag, Kernel, Reference, TorchCsr, TorchSparse, make_kernel
+from circuitgraph.kernels import (
+    EdgeIndexKernel,
+    EmbeddingBag,
+    Kernel,
+    Reference,
+    TorchCsr,
+    TorchSparse,
+    make_kernel,
+    rows,
+)
 from circuitgraph.kernels.rows import RowKernel
 
 HERE: list[type[RowKernel]] = [k for k in (EmbeddingBag, TorchCsr, TorchSparse, EdgeIndexKernel) if k.present()]
@@ -105,3 +115,14 @@ def test_an_engine_that_is_not_installed_is_refused_by_name_and_never_chosen(mon
     with pytest.raises(StructureError, match="'torch-sparse': what it needs is not installed"):
         make_kernel(cg.ErdosRenyi(0.5), (4,), (4,), "torch-sparse")
     assert "torch-sparse" in registry.kernels
+
+
+def test_long_lists_are_ordered_by_counting_as_by_comparing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    pre, post = rng.integers(0, 50, 400), rng.integers(0, 70, 400)
+    compared = rows._order(post, pre)
+    monkeypatch.setattr(rows, "LARGE", 10)
+    counted = rows._order(post, pre)
+    assert compared is not None
+    assert counted is not None
+    assert np.array_equal(counted, compared)
