@@ -19,6 +19,7 @@ class CompactConv(Kernel):
     took whole units and nothing else, what is left is an ordinary, smaller, dense convolution.
     """
 
+    devices = ("cpu",)  # what is left runs on the engine that is best there
     opaque = True
     topology: Pruned
     alive_pre: Tensor

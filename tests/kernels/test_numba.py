@@ -214,3 +214,12 @@ def test_operands_that_do_not_fit_are_refused_before_compiled_code_reads_them() 
 def test_indices_out_of_range_are_refused_at_construction(pre: list[int], post: list[int]) -> None:
     with pytest.raises(ShapeError, match="out of range"):
         NumbaKernel(cg.Explicit(pre, post), (5,), (2,))
+
+
+@pytest.mark.parametrize("batch", [1, 9, 70])
+def test_infinite_activity_reaches_only_those_who_hear_it(batch: int) -> None:
+    kernel = NumbaKernel(cg.Explicit([0, 1, 2, 1], [0, 1, 1, 2]), (3,), (4,))
+    x = torch.ones(batch, 3)
+    x[:, 0] = torch.inf
+    y = kernel.push(x, torch.ones(4))
+    assert y[0].tolist() == [torch.inf, 2.0, 1.0, 0.0]

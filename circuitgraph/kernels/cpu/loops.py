@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from math import sqrt
 
+import numpy as np
 from numba import njit
 
 from circuitgraph.kernels.cpu.lanes import row_dots, row_sum
@@ -87,9 +88,9 @@ def pair_loop(kind: int, index: int, lanes: int, value: str) -> Callable[[int], 
 
 
 @njit(fastmath=FAST)
-def row_dot(x, cols, vals, begin, end):
+def row_dot(zero, x, cols, vals, begin, end):
     """Sum vals[e] * x[cols[e]], in four chains: one would wait for each addition before the next."""
-    a = b = c = d = x[0] * 0
+    a = b = c = d = zero
     for e in range(begin, end - 3, 4):
         a += vals[e] * x[cols[e]]
         b += vals[e + 1] * x[cols[e + 1]]
@@ -194,6 +195,7 @@ def push_events_loop(value: str, index: str, order: str) -> Callable[[int], None
 @loop("x x_sample cols vals begins starts chunks out out_sample")
 def dot_loop(value: str, index: str) -> Callable[[int], None]:
     """Sum each row, one sample after another, for batches too small to fill lanes.  Tasks are (sample, chunk)."""
+    zero = np.float32(0) if value == "f4" else np.float64(0)
 
     def dot(p: int) -> None:
         cols, vals, begins = pointer(index, peek(p, 4)), pointer(value, peek(p, 5)), pointer("i8", peek(p, 6))
@@ -202,7 +204,7 @@ def dot_loop(value: str, index: str) -> Callable[[int], None]:
             sample, chunk = task // peek(p, 8), task % peek(p, 8)
             x, out = pointer(value, peek(p, 2) + sample * peek(p, 3)), pointer(value, peek(p, 9) + sample * peek(p, 10))
             for r in range(peek(peek(p, 7), chunk), peek(peek(p, 7), chunk + 1)):
-                out[r] = row_dot(x, cols, vals, begins[r], begins[r + 1])
+                out[r] = row_dot(zero, x, cols, vals, begins[r], begins[r + 1])
             task = take_task(p)
 
     return dot
@@ -236,7 +238,7 @@ def pack_loop(word: str, lanes: int) -> Callable[[int], None]:
 def push_planes_loop(kind: int, index: int, lanes: int, word: str) -> Callable[[int], None]:
     """As `push_loop` over planes; what a chunk of rows has summed is then put where `at` says for each lane.
 
-    `rows` is room for the sums; `y_unit` is in bytes, `at` in numbers, negative where a lane is no site.
+    `rows` is room for the sums; `y_unit` and `at` count numbers, negative where a lane is no site.
     """
 
     def push(p: int) -> None:
