@@ -1,5 +1,7 @@
 """One million neurons, a hundred million synapses: time and memory of one step of push and of pair, one sample.
 
+Before that, how long `compile` takes for ten million synapses, listed in order and not.
+
 Wiring is listed pair by pair (Explicit): every neuron hears 100 others, drawn at random.  A push has to read every
 weight and every index once, a pair has to read every index and write a number for every synapse; `bound_ms` is the time
 that takes at the bandwidth that torch reaches here when it sums an array of 400 MB, and what lies above it is the price
@@ -9,6 +11,7 @@ of fetching presynaptic activity from random places.  Peak memory is that of the
 """
 
 import argparse
+import itertools
 import json
 import resource
 import statistics
@@ -68,6 +71,24 @@ def compile_seconds(n: int) -> tuple[float, cg.Network]:
     return time.perf_counter() - start, net
 
 
+def compile_times(n: int) -> list[dict[str, object]]:
+    """Compile circuits of n neurons a side, as a user does, for one sample and for 128."""
+    given, rng = wiring(n), np.random.default_rng(2)
+    order, lines = rng.permutation(n * FAN_IN), []
+    listings = {"in order": given, "in no order": cg.Explicit(given.pre[order], given.post[order])}
+    for (how, pairs), batch in itertools.product(listings.items(), (1, 128)):
+        circuit = cg.Circuit().add("x", n).add("y", n).connect("x", "y", pairs, rule=cg.Oja(1e-6))
+        cg.compile(circuit, batch=batch)
+        start = time.perf_counter()
+        net = cg.compile(circuit, batch=batch)
+        seconds = round(time.perf_counter() - start, 2)
+        lines.append({
+            "what": f"compile, pairs {how}", "neurons": n, "synapses": n * FAN_IN, "batch": batch,
+            "kernel": net.plan.kernels["x->y"], "compile_s": seconds, **environment(torch.device("cpu")),
+        })  # fmt: skip
+    return lines
+
+
 @torch.no_grad()
 def measure(n: int) -> list[dict[str, object]]:
     compile_seconds(1000)  # machine code is made, or read from disk
@@ -101,7 +122,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     cg.tune_allocator()
-    lines = measure(given.neurons)
+    lines = [*compile_times(given.neurons // 10), *measure(given.neurons)]
     for line in lines:
         print(json.dumps(line))
     if given.json:

@@ -27,6 +27,7 @@ from torch import Tensor
 
 import circuitgraph as cg
 from circuitgraph.bench import kernel_work
+from circuitgraph.bench.kernels import TURN
 from circuitgraph.bench.report import environment
 from circuitgraph.kernels import Ends, Kernel, Setting, choose_kernel, make_kernel
 from circuitgraph.kernels.select import Learns
@@ -177,7 +178,7 @@ def cases(sizes: list[int]) -> Iterator[tuple[str, Callable[[int, float], Varian
 
 def measure(what: str, variants: Variants, n: int, density: float, rounds: int, seconds: float) -> list[dict[str, Any]]:
     with torch.no_grad():
-        taken = interleave(variants, rounds=rounds, seconds=seconds / len(variants))
+        taken = interleave(variants, rounds=rounds, seconds=seconds / len(variants), turn_seconds=TURN)
     base = statistics.median(next(iter(taken.values())))
     return [
         {

@@ -29,6 +29,8 @@ LEARNS: dict[str, Learns] = {
 }
 """What a projection is for that needs the method: that is what `compile` chooses its kernel for."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+TURN = 0.005
+"""About how long one engine runs before the next one has its turn, in seconds."""
 BASE = "dense float32"
 """What all engines are compared with, in whatever type they compute."""
 
@@ -151,7 +153,7 @@ def _times(works: Mapping[str, Work], method: str, seconds: float, rounds: int, 
     if shared:
         del able["dense"]
     with torch.no_grad():
-        taken = interleave(able, rounds=rounds, seconds=seconds / len(able), device=device)
+        taken = interleave(able, rounds=rounds, seconds=seconds / len(able), device=device, turn_seconds=TURN)
     return taken | {"dense": taken[BASE]} if shared else taken
 
 

@@ -43,8 +43,10 @@ class Rows(torch.nn.Module):
         super().__init__()
         self.n_pre, self.n_post, self.n_edges = n_pre, n_post, len(pre)
         narrow = np.int32 if max(len(pre), n_pre, n_post) < 2**31 else np.int64
-        for name, major, minor, size in (("post", post, pre, n_post), ("pre", pre, post, n_pre)):
-            order = _order(major, minor)
+        by_post = _order(post, pre)
+        by_pre = _order(pre, post, np.arange(len(pre)) if by_post is None else by_post)
+        sides = ("post", post, pre, n_post, by_post), ("pre", pre, post, n_pre, by_pre)
+        for name, major, minor, size, order in sides:
             starts = np.zeros(size + 1, dtype=narrow)
             np.cumsum(np.bincount(major, minlength=size), out=starts[1:])
             at = slice(None) if order is None else order
@@ -168,16 +170,20 @@ def hush() -> None:
         torch.sparse_csr_tensor(torch.tensor([0, 1]), torch.tensor([0]), torch.ones(1), (1, 1))
 
 
-def _order(major: np.ndarray, minor: np.ndarray) -> np.ndarray | None:
-    """Give the order by (major, minor), or None where pairs are in order already, as those of random wiring are."""
-    step = np.diff(major)
-    if ((step > 0) | ((step == 0) & (np.diff(minor) > 0))).all():
-        return None
-    if len(major) < LARGE or importlib.util.find_spec("numba") is None:
-        return np.lexsort((minor, major))
-    from circuitgraph.kernels.cpu.wires import sort_pairs
+def _order(major: np.ndarray, minor: np.ndarray, by_minor: np.ndarray | None = None) -> np.ndarray | None:
+    """Give the order by (major, minor), or None where pairs are in order already, as those of random wiring are.
 
-    return sort_pairs(major, minor, int(major.max()) + 1, int(minor.max()) + 1)
+    `by_minor` is the order by (minor, major), where that is known: what is left is one pass.
+    """
+    if len(major) < LARGE or importlib.util.find_spec("numba") is None:
+        step = np.diff(major)
+        ordered = ((step > 0) | ((step == 0) & (np.diff(minor) > 0))).all()
+        return None if ordered else np.lexsort((minor, major))
+    from circuitgraph.kernels.cpu.wires import is_sorted, sort_pairs
+
+    if is_sorted(major, minor):
+        return None
+    return sort_pairs(major, minor, int(major.max()) + 1, int(minor.max()) + 1, by_minor)
 
 
 def _pair_by_gather(x: Tensor, g: Tensor, side: Side) -> Tensor:

@@ -7,12 +7,19 @@ import torch
 
 
 def interleave(
-    work: Mapping[str, Callable[[], object]], *, rounds: int, seconds: float, device: str = "cpu"
+    work: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    seconds: float,
+    device: str = "cpu",
+    turn_seconds: float = 0.0,
 ) -> dict[str, list[float]]:
-    """Call everything once untimed, then in turns, and give the milliseconds of each call.
+    """Call everything once untimed, then in turns, and give the milliseconds of a call in each turn.
 
-    What is slow drops out of the turns when it has used up its `seconds`, after two turns at the earliest: medians of
-    the others then rest on more calls.  Each turn starts one place further along, so that none always follows another.
+    A turn is one call, or as many as fill `turn_seconds` and an untimed one before them: each then finds the caches as
+    in a loop, not as what another way left them.  What is slow drops out when it has used up its `seconds`,
+    after two turns at the earliest: medians of the others then rest on more turns.  Each turn starts one place further
+    along, so that none always follows another.
 
     Example:
         >>> times = interleave({"a": lambda: None, "b": lambda: None}, rounds=3, seconds=1.0)
@@ -22,15 +29,31 @@ def interleave(
     for call in work.values():
         call()
     wait(device)
+    calls = {name: _calls(call, turn_seconds, device) for name, call in work.items()}
     times: dict[str, list[float]] = {name: [] for name in work}
+    spent = dict.fromkeys(work, 0.0)
     for turn in range(rounds):
-        going = [name for name, ms in times.items() if len(ms) < 2 or sum(ms) < 1000 * seconds]
+        going = [name for name, ms in times.items() if len(ms) < 2 or spent[name] < seconds]
         for name in going[turn % max(1, len(going)) :] + going[: turn % max(1, len(going))]:
-            start = time.perf_counter()
-            work[name]()
-            wait(device)
-            times[name].append(1000 * (time.perf_counter() - start))
+            if calls[name] > 1:
+                _time(work[name], 1, device)
+            took = _time(work[name], calls[name], device)
+            spent[name] += took
+            times[name].append(1000 * took / calls[name])
     return times
+
+
+def _calls(call: Callable[[], object], seconds: float, device: str) -> int:
+    """Say how many calls fill a turn."""
+    return max(1, round(seconds / max(_time(call, 1, device), 1e-6))) if seconds else 1
+
+
+def _time(call: Callable[[], object], times: int, device: str) -> float:
+    start = time.perf_counter()
+    for _ in range(times):
+        call()
+    wait(device)
+    return time.perf_counter() - start
 
 
 def wait(device: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import field
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from circuitgraph.ir import value
@@ -46,8 +47,8 @@ class SoftHebb(Rule):
     dw = y * (x - u * w), divided by the largest change (`normalize`), times learning_rate * |norm(w) - 1| ** rate_power
     of each neuron, so that a neuron slows down as its weights come to unit norm.  `rate_power=None` is a constant rate.
 
-    `cutoff` silences units whose |y| is below it: then only the winners that carry the mass learn, and kernels do work
-    in proportion to them.  0 keeps every unit, as published.
+    `cutoff` silences units whose |y| is not above it: then only the winners that carry the mass learn, and kernels do
+    work in proportion to them.  0 keeps every unit, as published.
 
     Raises:
         RuleError: for an argument out of range.
@@ -84,7 +85,7 @@ class SoftHebb(Rule):
         y = torch.softmax(rows if self.gain == 1 else rows * self.gain, dim=-1)
         won, best = y.max(-1, keepdim=True)  # on CPUs several times faster than argmax in bfloat16
         if self.cutoff:
-            y = torch.where(y < self.cutoff, 0, y)
+            y = F.threshold(y, self.cutoff, 0.0)
         if self.anti:
             y = y.neg_()
         return y.scatter_(-1, best, won).movedim(-1, 1)

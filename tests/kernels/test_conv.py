@@ -8,7 +8,8 @@ from torch import Tensor
 import circuitgraph as cg
 from circuitgraph.ir import Shape
 from circuitgraph.kernels import ConvKernel, Reference, conv
-from circuitgraph.kernels.conv import _pair_events
+from circuitgraph.kernels.cpu import windows
+from circuitgraph.kernels.cpu.windows import pair_windows
 
 LAWS = [
     (cg.Conv(3, padding=1, mode="reflect"), (2, 7), 3),
@@ -70,17 +71,17 @@ def test_the_three_ways_to_pair_agree(law: cg.Conv, pre: Shape, units: int, monk
     g = g * (torch.rand(g.shape, generator=torch.Generator().manual_seed(1)) < 0.3)
     kernel = ConvKernel(law, pre, post)
     calls: list[str] = []
-    monkeypatch.setattr(conv, "_pair_events", lambda *a: calls.append("events") or _pair_events(*a))
+    monkeypatch.setattr(windows, "pair_windows", lambda *a: calls.append("events") or pair_windows(*a))
     monkeypatch.setattr(ConvKernel, "_unfold", _spy(ConvKernel._unfold, calls, "im2col"))
     found = {}
     # (fan-in from which im2col is used, density below which events are): each choice forces one way.
-    for way, (fan_in, density) in {"gradient": (10**9, 0.0), "im2col": (0, 0.0), "events": (0, 1.0)}.items():
+    for way, (fan_in, density) in {"gradient": (10**9, 0.0), "im2col": (0, 0.0), "events": (0, 1.1)}.items():
         monkeypatch.setattr(conv, "IM2COL_FAN_IN", fan_in)
         monkeypatch.setattr(conv, "EVENT_DENSITY", density)
         calls.clear()
         with torch.no_grad():
             found[way] = kernel.pair(x, g)
-        assert calls == {"gradient": [], "im2col": ["im2col"], "events": ["im2col", "events"]}[way]
+        assert calls == {"gradient": [], "im2col": ["im2col"], "events": ["events"]}[way]
     expected = Reference(law, pre, post).pair(x.double(), g.double()).float()
     for way, dw in found.items():
         torch.testing.assert_close(dw, expected, rtol=1e-4, atol=1e-4, msg=way)
@@ -95,16 +96,26 @@ def _spy(method: object, calls: list[str], name: str) -> object:
 
 
 def test_events_pair_in_bfloat16_with_sums_in_float32() -> None:
-    windows, rows = torch.ones(4000, 3).bfloat16(), torch.ones(4000, 2).bfloat16()
-    met = _pair_events(windows, rows)
+    x, g = torch.ones(40, 3, 10, 10).bfloat16(), torch.ones(40, 2, 10, 10).bfloat16()
+    met = pair_windows(x, g, [1, 1], [1, 1], [1, 1])
     assert met.dtype == torch.float32
-    torch.testing.assert_close(met, torch.full((6,), 4000.0), rtol=1e-2, atol=0)
+    assert met.tolist() == [4000.0] * 6
 
 
 def test_units_without_an_event_get_no_change() -> None:
-    windows, rows = torch.ones(5, 3), torch.zeros(5, 3)
-    rows[2, 1] = 2.0
-    assert _pair_events(windows, rows).tolist() == [0, 0, 0, 2, 2, 2, 0, 0, 0]
+    x, g = torch.ones(1, 3, 5), torch.zeros(1, 3, 5)
+    g[0, 1, 2] = 2.0
+    assert pair_windows(x, g, [1], [1], [1]).tolist() == [0, 0, 0, 2, 2, 2, 0, 0, 0]
+
+
+@pytest.mark.parametrize("units", [1, 16, 37])
+@pytest.mark.parametrize("pre", [1, 30, 130])
+def test_events_fill_windows_of_any_width(units: int, pre: int) -> None:
+    rng = torch.Generator().manual_seed(0)
+    x, g = torch.randn(3, pre, 7, generator=rng), torch.randn(3, units, 5, generator=rng)
+    g = g * (torch.rand(g.shape, generator=rng) < 0.2)
+    expected = torch.stack([torch.einsum("bis,bos->oi", x[:, :, t : t + 5], g) for t in range(3)], dim=1)
+    torch.testing.assert_close(pair_windows(x, g, [3], [1], [1]), expected.flatten(), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("law", "pre", "units"), LAWS, ids=str)

@@ -170,7 +170,9 @@ def test_a_change_that_leaves_the_range_of_floats_is_an_error_and_changes_nothin
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize(("batch", "n", "k"), [(1, 1, 1), (3, 5, 5), (17, 33, 1), (20, 100, 7), (2, 1000, 999)])
+@pytest.mark.parametrize(
+    ("batch", "n", "k"), [(1, 1, 1), (3, 5, 5), (17, 33, 1), (20, 100, 7), (32, 40, 6), (2, 1000, 999)]
+)
 def test_winners_are_the_first_of_a_stable_sort(batch: int, n: int, k: int, dtype: torch.dtype) -> None:
     rng = torch.Generator().manual_seed(n)
     for u in (

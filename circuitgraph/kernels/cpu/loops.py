@@ -234,34 +234,52 @@ def pack_loop(word: str, lanes: int) -> Callable[[int], None]:
     return pack
 
 
-@loop("x x_tile table cols vals begins starts chunks rows rows_row used y y_unit at")
+@loop("x x_tile table keys cols vals begins step blocks starts chunks parts room rows size used y y_unit at seat")
 def push_planes_loop(kind: int, index: int, lanes: int, word: str) -> Callable[[int], None]:
-    """As `push_loop` over planes; what a chunk of rows has summed is then put where `at` says for each lane.
+    """As `push_loop` over planes; tasks are (tile, part of the chunks of rows).
 
-    `rows` is room for the sums; `y_unit` and `at` count numbers, negative where a lane is no site.
+    A tile of what every key reads is laid out in `room` first: read once for each synapse, it would cost a page table
+    lookup each time.  `rows` is where the sums of a chunk begin in it, before they are put where `at` says for each
+    lane; `size` is its bytes for each thread.  `y_unit` and `at` count numbers, negative where a lane is no site.
     """
+    width = int(word[1]) * lanes
 
     def push(p: int) -> None:
-        x, x_tile, table, cols, vals, begins = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6), peek(p, 7)
-        starts, chunks, rows, rows_row, used = peek(p, 8), peek(p, 9), peek(p, 10), peek(p, 11), peek(p, 12)
-        y, y_unit, at = pointer(word, peek(p, 13)), peek(p, 14), pointer("i8", peek(p, 15))
+        table, keys, cols, vals = pointer("i8", peek(p, 4)), peek(p, 5), peek(p, 6), peek(p, 7)
+        step, blocks, starts, chunks, parts = peek(p, 9), peek(p, 10), peek(p, 11), peek(p, 12), peek(p, 13)
+        used, y, y_unit, at = peek(p, 17), pointer(word, peek(p, 18)), peek(p, 19), pointer("i8", peek(p, 20))
+        room = peek(p, 14) + take_task(p + 8 * 21) * peek(p, 16)
+        rows = room + peek(p, 15)
         task = take_task(p)
         while task < peek(p, 1):
-            tile, chunk = task // chunks, task % chunks
-            first, last = peek(starts, chunk), peek(starts, chunk + 1)
-            here = rows + tile * x_tile
-            for r in range(first, last):
-                begin, end, out = peek(begins, r), peek(begins, r + 1), here + r * rows_row
-                row_sum(kind, index, lanes, x + tile * x_tile, cols, vals, begin, end, out, table, 0)
-            for r in range(first, last, 16):
-                for lane in range(min(lanes, used - tile * lanes)):
-                    to = at[tile * lanes + lane]
-                    if to >= 0:
-                        for i in range(r, min(r + 16, last)):
-                            y[to + i * y_unit] = pointer(word, here + i * rows_row)[lane]
+            tile, part = task // parts, task % parts
+            x = peek(p, 2) + tile * peek(p, 3)
+            lay_out(word, x, table, keys, room, lanes)
+            for chunk in range(chunks * part // parts, chunks * (part + 1) // parts):
+                first, last = peek(starts, chunk), peek(starts, chunk + 1)
+                for block in range(blocks):
+                    begins = peek(p, 8) + step * block
+                    for r in range(first, last):
+                        begin, end, out = peek(begins, r), peek(begins + step, r), rows + (r - first) * width
+                        row_sum(kind, index, lanes, room, cols, vals, begin, end, out, width, block)
+                for r in range(first, last, 16):
+                    for lane in range(min(lanes, used - tile * lanes)):
+                        to = at[tile * lanes + lane]
+                        if to >= 0:
+                            for i in range(r, min(r + 16, last)):
+                                y[to + i * y_unit] = pointer(word, rows + (i - first) * width)[lane]
             task = take_task(p)
 
     return push
+
+
+@njit
+def lay_out(word, x, table, keys, room, lanes):
+    """Copy the lanes that each key reads."""
+    for key in range(keys):
+        source, target = pointer(word, x + table[key]), pointer(word, room)
+        for i in range(lanes):
+            target[key * lanes + i] = source[i]
 
 
 @loop("x x_unit at units lanes out out_row")

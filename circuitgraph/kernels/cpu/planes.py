@@ -22,6 +22,8 @@ from circuitgraph.kernels.cpu.wiring import INDICES, KINDS, LANES, NO_CHANGE, VA
 _TABLES = {U16: TABLE16, INT32: TABLE32}
 SLACK = 64
 """Numbers that a last, partly empty tile may read or write beyond a plane's end."""
+WIDEST = 64
+"""Sites of a plane that are summed at a time, at most."""
 _NOWHERE = -(1 << 60)
 
 
@@ -171,15 +173,17 @@ def push_planes(wiring: Wiring, planes: Tensor, table: Tensor, vals: Tensor, y: 
     """
     kind, size = KINDS[planes.dtype], planes.element_size()
     lanes, offsets = _lanes(kind, used), table * size
-    tiles, chunks = -(-used // lanes), len(wiring.starts) - 1
-    rows = planes.new_empty(wiring.n_rows, _spaced(tiles * lanes, size))
+    tiles, chunks, threads = -(-used // lanes), len(wiring.starts) - 1, torch.get_num_threads()
+    parts = min(chunks, -(-4 * threads // tiles)) if threads > 1 else 1
+    room = planes.new_empty(min(tiles * parts, threads), (len(table) + wiring.most_rows) * lanes)
+    begins, step, blocks = wiring.blocks(planes.dtype)
     run(
-        loops.push_planes_loop(kind, _TABLES[INDICES[wiring.cols.dtype][0]], lanes, WORDS[size]),
-        tiles * chunks,
-        x=planes.data_ptr(), x_tile=lanes * size, table=offsets.data_ptr(), cols=wiring.cols.data_ptr(),
-        vals=vals.data_ptr(), begins=wiring.begins.data_ptr(), starts=wiring.starts.data_ptr(), chunks=chunks,
-        rows=rows.data_ptr(), rows_row=rows.stride(0) * size, used=used, y=y.data_ptr(), y_unit=y.stride(1),
-        at=at.data_ptr(),
+        loops.push_planes_loop(kind, INDICES[wiring.cols.dtype][0], lanes, WORDS[size]),
+        tiles * parts,
+        x=planes.data_ptr(), x_tile=lanes * size, table=offsets.data_ptr(), keys=len(table),
+        cols=wiring.cols.data_ptr(), vals=vals.data_ptr(), begins=begins, step=step, blocks=blocks, starts=wiring.starts.data_ptr(), chunks=chunks,
+        parts=parts, room=room.data_ptr(), rows=len(table) * lanes * size, size=room.stride(0) * size, used=used,
+        y=y.data_ptr(), y_unit=y.stride(1), at=at.data_ptr(), seat=0,
     )  # fmt: skip
 
 
@@ -222,4 +226,5 @@ def _spaced(length: int, size: int) -> int:
 
 
 def _lanes(kind: int, used: int) -> int:
-    return next((n for n in LANES[kind] if n >= used), LANES[kind][-1])
+    lanes = [n for n in LANES[kind] if n <= WIDEST]
+    return next((n for n in lanes if n >= used), lanes[-1])

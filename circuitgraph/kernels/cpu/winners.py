@@ -13,8 +13,9 @@ from torch import Tensor
 from circuitgraph.kernels.cpu.tasks import loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 
-GROUP = 16
-"""Samples of one task: in neuron-major memory their values for one neuron are one cache line."""
+GROUP = 64
+"""Bytes of one cache line: in neuron-major memory it holds one neuron's values for the samples of one task."""
+_I64 = ir.IntType(64)
 _KEYS = {torch.float32: "i4", torch.float64: "i8"}
 
 
@@ -23,79 +24,109 @@ def k_winners(u: Tensor, k: int) -> Tensor:
 
     Shape: (B, N) float32 or float64 -> (B, N), in the same memory order; k from 1 to N.
     """
-    out, tasks = torch.empty_like(u), -(-len(u) // GROUP)
+    key, (batch, n), lanes = _KEYS[u.dtype], u.shape, GROUP // u.element_size()
     if not u.numel():
+        return torch.empty_like(u)
+    if u.stride(1) == 1:
+        out = u.new_empty(batch, n)
+        run(
+            _winners_loop(key), batch, u=u.data_ptr(), u_sample=_bytes(u, 0), n=n, k=k,
+            out=out.data_ptr(), out_sample=_bytes(out, 0),
+        )  # fmt: skip
         return out
-    keys, in_place = out, u.stride(1) == out.stride(1) == 1
-    if not in_place:  # one room for each thread; rows of whole pages would share cache lines
-        keys = u.new_empty(min(tasks, torch.get_num_threads()) * GROUP, u.shape[1] + 64 // u.element_size())
+    tasks = -(-batch // lanes)
+    if u.stride(0) != 1 or batch % lanes:
+        padded = u.new_zeros(n, tasks * lanes)
+        padded[:, :batch] = u.t()
+        return k_winners(padded.t(), k)[:batch]
+    rows, room = u.new_empty(n, batch), u.new_empty(min(tasks, torch.get_num_threads()), n + 4, lanes)
     run(
-        _winners_loop(_KEYS[u.dtype]),
-        tasks,
-        u=u.data_ptr(), u_sample=_bytes(u, 0), u_row=_bytes(u, 1), batch=len(u), n=u.shape[1], k=k,
-        keys=keys.data_ptr(), keys_sample=_bytes(keys, 0), in_place=in_place, seat=0, out=out.data_ptr(),
-        out_sample=_bytes(out, 0), out_row=_bytes(out, 1),
+        _across_loop(key), tasks, u=u.data_ptr(), u_row=_bytes(u, 1), n=n, k=k,
+        out=rows.data_ptr(), out_row=_bytes(rows, 0), room=room.data_ptr(), room_size=_bytes(room, 0), seat=0,
     )  # fmt: skip
-    return out
+    return rows.t()
 
 
-@loop("u u_sample u_row batch n k keys keys_sample in_place seat out out_sample out_row")
+@loop("u u_sample n k out out_sample")
 def _winners_loop(key: str) -> Callable[[int], None]:
-    """Tasks are groups of samples; `keys` is where the output goes, or room for each thread."""
+    """Search sample after sample, each a task; the output is room for the keys."""
     size = int(key[1])
-    magnitude = 2 ** (8 * size - 1) - 1
+    sign, magnitude = 8 * size - 1, 2 ** (8 * size - 1) - 1
 
     def winners(p: int) -> None:
-        u, u_sample, u_row, n, k = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 6), peek(p, 7)
-        row, out, out_sample, out_row = peek(p, 9), peek(p, 12), peek(p, 13), peek(p, 14)
-        seat = take_task(p + 8 * 11)  # which thread this is
+        n, k = peek(p, 4), peek(p, 5)
         task = take_task(p)
         while task < peek(p, 1):
-            first, last = task * 16, min(peek(p, 5), task * 16 + 16)
-            keys = peek(p, 8) + (first if peek(p, 10) else 16 * seat) * row
-            read_keys(key, u + first * u_sample, u_sample, u_row, keys, row, last - first, n, size)
-            for b in range(last - first):
-                least, ties = threshold(key, keys + b * row, n, k, magnitude)
-                mark(pointer(key, keys + b * row), n, least, ties)
-            write_winners(
-                key, u + first * u_sample, u_sample, u_row, keys, row, out + first * out_sample, out_sample, out_row,
-                last - first, n, size,
-            )  # fmt: skip
+            source, here = pointer(key, peek(p, 2) + task * peek(p, 3)), peek(p, 6) + task * peek(p, 7)
+            keys = pointer(key, here)
+            for i in range(n):
+                keys[i] = source[i] ^ ((source[i] >> sign) & magnitude)
+            least, ties = threshold(key, here, n, k, magnitude)
+            keep_winners(source, keys, n, least, ties)
             task = take_task(p)
 
     return winners
 
 
-@njit
-def read_keys(key, u, u_sample, u_row, keys, row, batch, n, size):
-    """Turn numbers into integers of the same order: negative ones order backwards, so their other bits are flipped."""
-    sign, magnitude = 8 * size - 1, (1 << (8 * size - 1)) - 1
-    if u_row == size:
-        for b in range(batch):
-            source, target = pointer(key, u + b * u_sample), pointer(key, keys + b * row)
-            for i in range(n):
-                target[i] = source[i] ^ ((source[i] >> sign) & magnitude)
-    else:
-        for i in range(n):
-            for b in range(batch):
-                bits = pointer(key, u + b * u_sample + i * u_row)[0]
-                pointer(key, keys + b * row)[i] = bits ^ ((bits >> sign) & magnitude)
+@loop("u u_row n k out out_row room room_size seat")
+def _across_loop(key: str) -> Callable[[int], None]:
+    """Search the samples of a cache line side by side, in the lanes of a vector: neurons lie one after another.
+
+    `room` has for each thread the keys of these samples, and four rows of what is known of each sample.
+    """
+    lanes, most = GROUP // int(key[1]), 2 ** (8 * int(key[1]) - 1) - 1
+
+    def across(p: int) -> None:
+        u_row, n, k, out_row = peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 7)
+        keys = peek(p, 8) + take_task(p + 8 * 10) * peek(p, 9)
+        known = keys + n * GROUP
+        low, high = pointer(key, known), pointer(key, known + GROUP)
+        middle, count = pointer(key, known + 2 * GROUP), pointer(key, known + 3 * GROUP)
+        task = take_task(p)
+        while task < peek(p, 1):
+            read_across(key, peek(p, 2) + task * GROUP, u_row, n, keys, known)
+            searching = True
+            while searching:
+                for b in range(lanes):
+                    middle[b] = (low[b] | high[b]) - ((low[b] ^ high[b]) >> 1)
+                at_least_across(key, keys, n, known + 2 * GROUP)
+                searching = halve(low, high, middle, count, lanes, k)
+            for b in range(lanes):
+                middle[b] = low[b] + (low[b] < most)
+            at_least_across(key, keys, n, known + 2 * GROUP)
+            for b in range(lanes):
+                high[b] = k - count[b] * (low[b] < most)
+            write_across(key, peek(p, 2) + task * GROUP, u_row, n, keys, known, peek(p, 6) + task * GROUP, out_row)
+            task = take_task(p)
+
+    return across
 
 
 @njit
-def write_winners(key, u, u_sample, u_row, keys, row, out, out_sample, out_row, batch, n, size):
-    """Keep the numbers whose keys are all ones."""
-    if u_row == size:
-        for b in range(batch):
-            source, mask = pointer(key, u + b * u_sample), pointer(key, keys + b * row)
-            target = pointer(key, out + b * out_sample)
-            for i in range(n):
-                target[i] = source[i] & mask[i]
-    else:
+def halve(low, high, middle, count, lanes, k):
+    """Move the ends between which each sample's k-th largest key lies, and tell whether any are apart still."""
+    apart = False
+    for b in range(lanes):
+        if low[b] < high[b]:
+            if count[b] >= k:
+                low[b] = middle[b]
+            if count[b] <= k:
+                high[b] = middle[b] - (count[b] < k)
+            apart |= low[b] < high[b]
+    return apart
+
+
+@njit
+def keep_winners(source, keys, n, least, ties):
+    """Replace the keys of winners by their numbers and the others by zero."""
+    if ties >= n:
         for i in range(n):
-            for b in range(batch):
-                value = pointer(key, u + b * u_sample + i * u_row)[0] & pointer(key, keys + b * row)[i]
-                pointer(key, out + b * out_sample + i * out_row)[0] = value
+            keys[i] = source[i] & -(keys[i] >= least)
+        return
+    for i in range(n):
+        tied = keys[i] == least
+        keys[i] = source[i] & -((keys[i] > least) | (tied & (ties > 0)))
+        ties -= tied
 
 
 @njit
@@ -112,19 +143,6 @@ def threshold(key, keys, n, k, most):
         else:
             high = middle - 1
     return low, k - (at_least(key, keys, n, low + 1) if low < most else 0)
-
-
-@njit
-def mark(keys, n, least, ties):
-    """Turn the keys of winners into all ones and the others into zero."""
-    if ties >= n:
-        for i in range(n):
-            keys[i] = -(keys[i] >= least)
-        return
-    for i in range(n):
-        tied = keys[i] == least
-        keys[i] = -((keys[i] > least) | (tied & (ties > 0)))
-        ties -= tied
 
 
 @intrinsic(prefer_literal=True)
@@ -158,6 +176,101 @@ def at_least(context: Any, key: Any, keys: Any, n: Any, bound: Any) -> Any:
         return total
 
     return types.intp(key, types.intp, types.intp, types.intp), generate
+
+
+class _Lanes:
+    """Emit code over vectors of one cache line, one after another."""
+
+    def __init__(self, b: Any, key: Any) -> None:
+        self.b, self.size = b, 8 * int(key.literal_value[1])
+        self.many = ir.VectorType(ir.IntType(self.size), 8 * GROUP // self.size)
+
+    def splat(self, value: int) -> Any:
+        return ir.Constant(self.many, [value] * self.many.count)
+
+    def load(self, address: Any) -> Any:
+        found = self.b.load(self.b.inttoptr(address, self.many.as_pointer()))
+        found.align = self.size // 8
+        return found
+
+    def store(self, value: Any, address: Any) -> None:
+        self.b.store(value, self.b.inttoptr(address, self.many.as_pointer())).align = self.size // 8
+
+    def at(self, base: Any, index: Any, step: Any) -> Any:
+        return self.b.add(base, self.b.mul(index, step))
+
+
+@intrinsic(prefer_literal=True)
+def read_across(context: Any, key: Any, u: Any, u_row: Any, n: Any, keys: Any, known: Any) -> Any:
+    """Turn numbers into integers of the same order; their least and greatest go to the first two rows of `known`.
+
+    Negative numbers order backwards, so their bits other than the sign are flipped.
+    """
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        code, (u, u_row, n, keys, known) = _Lanes(b, key), arguments[1:]
+        sign, most = code.size - 1, 2 ** (code.size - 1) - 1
+        least, greatest = (cgutils.alloca_once_value(b, code.splat(v)) for v in (most, -most - 1))
+        with cgutils.for_range_slice(b, _I64(0), n, _I64(1), _I64) as (i, _):
+            bits = code.load(code.at(u, i, u_row))
+            found = b.xor(bits, b.and_(b.ashr(bits, code.splat(sign)), code.splat(most)))
+            code.store(found, code.at(keys, i, _I64(GROUP)))
+            for slot, order in ((least, "<"), (greatest, ">")):
+                old = b.load(slot)
+                b.store(b.select(b.icmp_signed(order, found, old), found, old), slot)
+        code.store(b.load(least), known)
+        code.store(b.load(greatest), b.add(known, _I64(GROUP)))
+        return context.get_dummy_value()
+
+    return types.void(key, *[types.intp] * 5), generate
+
+
+@intrinsic(prefer_literal=True)
+def at_least_across(context: Any, key: Any, keys: Any, n: Any, bounds: Any) -> Any:
+    """Count, lane by lane, the keys that are at least the lane's bound; the counts go to the row after the bounds."""
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        code, (keys, n, bounds) = _Lanes(b, key), arguments[1:]
+        bound, found = code.load(bounds), [cgutils.alloca_once_value(b, code.splat(0)) for _ in range(2)]
+
+        def count(i: Any, into: Any) -> None:
+            wins = b.icmp_signed(">=", code.load(code.at(keys, i, _I64(GROUP))), bound)
+            b.store(b.sub(b.load(into), b.sext(wins, code.many)), into)
+
+        even = b.and_(n, _I64(-2))
+        with cgutils.for_range_slice(b, _I64(0), even, _I64(2), _I64) as (i, _):
+            count(i, found[0])
+            count(b.add(i, _I64(1)), found[1])
+        with b.if_then(b.icmp_signed("<", even, n)):
+            count(even, found[0])
+        code.store(b.add(*map(b.load, found)), b.add(bounds, _I64(GROUP)))
+        return context.get_dummy_value()
+
+    return types.void(key, *[types.intp] * 3), generate
+
+
+@intrinsic(prefer_literal=True)
+def write_across(
+    context: Any, key: Any, u: Any, u_row: Any, n: Any, keys: Any, known: Any, out: Any, out_row: Any
+) -> Any:
+    """Keep the numbers above the least winner, and of those equal to it the first few.
+
+    The rows of `known` are the least winning key, and how many of those equal to it win.
+    """
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        code, (u, u_row, n, keys, known, out, out_row) = _Lanes(b, key), arguments[1:]
+        least, zero = code.load(known), code.splat(0)
+        ties = cgutils.alloca_once_value(b, code.load(b.add(known, _I64(GROUP))))
+        with cgutils.for_range_slice(b, _I64(0), n, _I64(1), _I64) as (i, _):
+            found = code.load(code.at(keys, i, _I64(GROUP)))
+            tied = b.and_(b.icmp_signed("==", found, least), b.icmp_signed(">", b.load(ties), zero))
+            b.store(b.add(b.load(ties), b.sext(tied, code.many)), ties)
+            wins = b.or_(b.icmp_signed(">", found, least), tied)
+            code.store(b.select(wins, code.load(code.at(u, i, u_row)), zero), code.at(out, i, out_row))
+        return context.get_dummy_value()
+
+    return types.void(key, *[types.intp] * 7), generate
 
 
 def _bytes(t: Tensor, axis: int) -> int:

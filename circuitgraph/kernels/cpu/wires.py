@@ -45,9 +45,11 @@ def is_sorted(post: np.ndarray, pre: np.ndarray) -> bool:
     return bool(_rises(post, pre))
 
 
-def sort_pairs(post: np.ndarray, pre: np.ndarray, n_post: int, n_pre: int) -> np.ndarray:
-    """Give the order that sorts pairs by (post, pre), stable.  -> (E,) int64."""
-    by_pre = _counted(pre, n_pre, np.arange(len(pre)))
+def sort_pairs(
+    post: np.ndarray, pre: np.ndarray, n_post: int, n_pre: int, by_pre: np.ndarray | None = None
+) -> np.ndarray:
+    """Give the order that sorts pairs by (post, pre), stable; an order by pre may be known.  -> (E,) int64."""
+    by_pre = _counted(pre, n_pre, np.arange(len(pre))) if by_pre is None else by_pre
     return _counted(post, n_post, by_pre)
 
 

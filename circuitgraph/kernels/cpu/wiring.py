@@ -15,7 +15,9 @@ from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wires import block_begins, chunk_rows
 
 KINDS = {torch.float32: F32, torch.float64: F64, torch.bfloat16: BF16}
-LANES = {F32: (16, 32, 64), F64: (8, 16, 32), BF16: (32, 64)}
+LANES = {F32: (16, 32, 64), F64: (8, 16, 32), BF16: (32, 64, 128)}
+LANES_SELDOM = {**LANES, F32: (16, 32, 64, 128)}
+"""Tiles may be wider where rows are read seldom: more for each index, where caches hold too little of either."""
 INDICES = {torch.uint16: (U16, "u2"), torch.int32: (INT32, "i4"), torch.int64: (INT64, "i8")}
 VALUES = {torch.float32: "f4", torch.float64: "f8"}
 WORDS = {2: "u2", 4: "u4", 8: "u8"}
@@ -36,19 +38,19 @@ class Wiring(nn.Module):
     starts: Tensor
     blocked: Tensor | None
 
-    def __init__(self, begins: np.ndarray, cols: np.ndarray, n_cols: int) -> None:
+    def __init__(self, begins: np.ndarray, cols: np.ndarray, n_cols: int, *, block: int = 0) -> None:
         super().__init__()
         self.n_rows, self.n_cols = len(begins) - 1, n_cols
-        dense = len(cols) >= BLOCK_DENSITY * self.n_rows * n_cols and n_cols > BLOCK
+        block = block or (BLOCK if len(cols) >= BLOCK_DENSITY * self.n_rows * n_cols else n_cols)
         starts = chunk_rows(begins)
         arrays = {
             "begins": begins,
             "cols": cols,
             "starts": starts,
-            "blocked": block_begins(begins, cols, n_cols, BLOCK) if dense else None,
+            "blocked": block_begins(begins, cols, n_cols, block) if n_cols > block else None,
         }
         self.reads_seldom, self.chunks = len(cols) < READ_OFTEN * n_cols, len(starts) - 1
-        self.most = int(np.diff(begins[starts]).max(initial=0))
+        self.most, self.most_rows = (int(np.diff(a).max(initial=0)) for a in (begins[starts], starts))
         for name, array in arrays.items():
             self.register_buffer(name, None if array is None else shared(array), persistent=False)
 
@@ -59,9 +61,9 @@ class Wiring(nn.Module):
             return x.new_zeros(batch, self.n_rows)
         if batch <= SMALL_BATCH:
             return self._sum_samples(x, vals)
-        parts = list(tiles_of(batch, LANES[KINDS[x.dtype]]))
+        parts = list(tiles_of(batch, self._lanes(x.dtype)))
         out = x.new_empty(self.n_rows, parts[-1].end)
-        begins, step, blocks = self._blocks(x.dtype)
+        begins, step, blocks = self.blocks(x.dtype)
         for part in parts:
             packed = pack(x, part, in_place=self.reads_seldom)
             run(
@@ -114,9 +116,9 @@ class Wiring(nn.Module):
     def _dots(self, x: Tensor, g: Tensor, out: Tensor | None, change: "Change") -> "Prepared":
         if len(x) <= 2 * SMALL_BATCH or events_pay(g):
             return self._dots_of_events(x, g, out, change)
-        begins, step, blocks = self._blocks(x.dtype)
+        begins, step, blocks = self.blocks(x.dtype)
         calls: list[Call] = []
-        parts = list(tiles_of(len(x), LANES[KINDS[x.dtype]]))
+        parts = list(tiles_of(len(x), self._lanes(x.dtype)))
         if out is None and len(parts) > 1:
             assert change.w is not None
             out = torch.empty_like(change.w)
@@ -158,7 +160,10 @@ class Wiring(nn.Module):
     def _index(self) -> tuple[int, str]:
         return INDICES[self.cols.dtype]
 
-    def _blocks(self, dtype: torch.dtype) -> tuple[int, int, int]:
+    def _lanes(self, dtype: torch.dtype) -> tuple[int, ...]:
+        return (LANES_SELDOM if self.reads_seldom else LANES)[KINDS[dtype]]
+
+    def blocks(self, dtype: torch.dtype) -> tuple[int, int, int]:
         """Give address, step and number of the tables of row begins; sums in bfloat16 must not be rounded midway."""
         if self.blocked is None or dtype == torch.bfloat16:
             return self.begins.data_ptr(), 8, 1
