@@ -48,11 +48,11 @@ _HOMES = {
     ),
     "circuitgraph.views": "from_adjacency from_networkx from_pandas to_adjacency to_networkx to_pandas",
     "circuitgraph.io": "load save",
-    "circuitgraph.edits": "Edit Inhibit RemoveSlots",
+    "circuitgraph.edits": "AddSlots Edit Grow Inhibit RemoveSlots RemoveUnits Rewire Tidy",
     "circuitgraph.kernels": "Kernel tune_allocator",
     "circuitgraph.neurons": "BatchNorm Divide Exponential KWinners Linear Neuron ReLU Softmax Triangle",
     "circuitgraph.rules": "HardWTA Hebb Instar Oja Rule SoftHebb Term",
-    "circuitgraph.compiler": "Network Plan State compile",
+    "circuitgraph.compiler": "Log Network Plan State carry compile replay",
     "circuitgraph.data": "ImageSet load_images",
     "circuitgraph.nets": "ConvLayer hebbian_cnn mlp",
 }

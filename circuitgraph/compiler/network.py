@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from circuitgraph.compiler.carry import LiveRemap
+from circuitgraph.compiler.editing import edit_network, undo_edit
 from circuitgraph.compiler.inputs import Input, find_device, over_time, read_inputs
+from circuitgraph.compiler.log import Log
 from circuitgraph.compiler.parts import (
     Options,
     Parts,
     bundle_of,
-    carry_parts,
     ends_of,
     fires,
     kernel_of,
@@ -26,7 +28,7 @@ from circuitgraph.compiler.plan import Column, Fire, Push, PushMany, neuron_of
 from circuitgraph.compiler.state import State
 from circuitgraph.edits import Edit
 from circuitgraph.errors import NumericError, RuleError, ShapeError, StateError, StructureError
-from circuitgraph.ir import Circuit, Projection, Remap
+from circuitgraph.ir import Circuit, Projection
 from circuitgraph.ir.shape import is_integer
 from circuitgraph.kernels import Setting
 from circuitgraph.rules import Rule, Signals, prepare_change
@@ -116,7 +118,7 @@ class Network(nn.Module):
         super().__init__()
         options = Options(exact, frozenset(keep), dict(kernels or {}), setting or Setting(), tune)
         options.check(circuit)
-        self.activity_dtype = activity_dtype
+        self.activity_dtype, self.log = activity_dtype, Log()
         self._install(make_parts(circuit, options), options)
         self.register_load_state_dict_post_hook(_check_loaded)
 
@@ -252,18 +254,23 @@ class Network(nn.Module):
         ]
         return dataclasses.replace(circuit, populations=tuple(populations), projections=tuple(projections))
 
-    def edit(self, edit: Edit) -> Remap:
+    def edit(self, edit: Edit, reason: str = "") -> LiveRemap:
         """Change the structure of the live network; weights and memory of survivors stay on their device.
 
         What the edit leaves alone stays the same object: parameters that an optimiser holds, kernels, memory.  The
         compiler then fuses again, and chooses kernels again where wiring changed (one forced by name stays while it
-        can).  States from before are refused afterwards.  If the edit fails, nothing has changed.
+        can).  States from before are refused afterwards, and so are optimisers that `carry` was not called on.  If the
+        edit fails, nothing has changed; one that changes nothing returns an identity and says so in `log`.
         """
-        circuit, remap = edit.apply(self.snapshot() if edit.reads_weights else self.circuit)
-        options = Options(self.exact, self.keep, self.forced, self.setting, self.tune).fit(circuit)
-        self._install(carry_parts(self._parts(), circuit, remap, options), options)
-        self.train(self.training)
-        return remap
+        return edit_network(self, edit, reason)
+
+    def undo(self) -> LiveRemap:
+        """Take the last edit back: survivors keep what they learned since, what it removed returns as it was.
+
+        Raises:
+            StructureError: if there is no edit to take back.
+        """
+        return undo_edit(self)
 
     def _past(self, state: State | None) -> Mapping[str, tuple[Tensor, ...]]:
         if state is None:

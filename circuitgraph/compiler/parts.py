@@ -238,9 +238,10 @@ def _take(live: Tensor, index: np.ndarray, fresh: np.ndarray) -> Tensor:
     at = torch.tensor(index, device=live.device)
     if not (index < 0).any():
         return live[at]
-    out = torch.tensor(fresh).to(live)
     alive = at >= 0
+    out = live.new_empty(len(index), *live.shape[1:])
     out[alive] = live[at[alive]]
+    out[~alive] = torch.tensor(fresh[index < 0]).to(live)
     return out
 
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from circuitgraph.edits.edit import Edit
-from circuitgraph.errors import ShapeError
+from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir import Circuit, Remap, value
 from circuitgraph.ir.value import index_array
 from circuitgraph.registry import edits
@@ -21,6 +21,7 @@ class RemoveSlots(Edit):
 
     Raises:
         ShapeError: at once for what is no list of different indices; in `apply` for one out of range.
+        StructureError: in `apply` if no input would reach an output any more.
 
     Example:
         >>> import circuitgraph as cg
@@ -41,6 +42,12 @@ class RemoveSlots(Edit):
         object.__setattr__(self, "slots", slots)
 
     def apply(self, circuit: Circuit) -> tuple[Circuit, Remap]:
+        changed, remap = self.cut(circuit)
+        check_reached(circuit, changed, self)
+        return changed, remap
+
+    def cut(self, circuit: Circuit) -> tuple[Circuit, Remap]:
+        """Remove the slots, whatever becomes of the outputs."""
         old = circuit.projection(self.projection)
         if not len(self.slots):
             return circuit, Remap()
@@ -68,3 +75,20 @@ class RemoveSlots(Edit):
             (cls("x->y", []), dense),
             (cls("x->y", [0]), twice),
         ]
+
+
+def check_reached(before: Circuit, after: Circuit, edit: Edit) -> None:
+    """Raise StructureError if an output that an input could reach before can be reached by none any more."""
+    lost = sorted(reached_outputs(before) & {p.name for p in after.populations} - reached_outputs(after))
+    if lost:
+        mend = "remove less, or remove the population"
+        raise StructureError(f"{edit!r}: would disconnect an output (got {lost}, expected a way from an input); {mend}")
+
+
+def reached_outputs(circuit: Circuit) -> set[str]:
+    """Name the output populations that hear an input, through projections that have slots."""
+    wired = [p for p in circuit.projections if p.n_slots]
+    found = {p.name for p in circuit.populations} - {p.post for p in circuit.projections}
+    while more := {p.post for p in wired if p.pre in found} - found:
+        found |= more
+    return found - {p.pre for p in circuit.projections if p.pre != p.post}

@@ -13,7 +13,7 @@ from circuitgraph.io.spec import decode_circuit, encode_circuit
 from circuitgraph.ir import Circuit
 
 # What constructors may raise when a file hands them nonsense.
-_REFUSALS = (
+REFUSALS = (
     CircuitGraphError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError
 )  # fmt: skip
 
@@ -36,7 +36,7 @@ def save(circuit: Circuit, path: str | os.PathLike[str]) -> None:
         ...     cg.load(f"{folder}/c.safetensors") == c
         True
     """
-    _write_at_once(Path(path), _to_bytes(circuit))
+    write_at_once(Path(path), _to_bytes(circuit))
 
 
 def load(path: str | os.PathLike[str]) -> Circuit:
@@ -55,7 +55,7 @@ def load(path: str | os.PathLike[str]) -> Circuit:
         circuitgraph.errors.FileError: ...: not a safetensors file (got 0 bytes, expected at least 8)
     """
     try:
-        return _from_bytes(_read(Path(path)))
+        return _from_bytes(read_bytes(Path(path)))
     except FileError as error:
         raise FileError(f"{os.fspath(path)}: {error}") from error
 
@@ -76,18 +76,20 @@ def _from_bytes(data: bytes) -> Circuit:
         return decode_circuit(read_json(text), arrays)
     except FileError:
         raise
-    except _REFUSALS as error:
+    except REFUSALS as error:
         raise FileError(f"does not describe a circuit; {error}") from error
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Read a file that begins as a safetensors file does; FileError for any other."""
     with path.open("rb") as file:
         start = file.read(8)
         header_length(start)  # before the rest is read: any other file may be huge
         return start + file.read()
 
 
-def _write_at_once(path: Path, data: bytes) -> None:
+def write_at_once(path: Path, data: bytes) -> None:
+    """Write a whole file or none."""
     part = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:

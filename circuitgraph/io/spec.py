@@ -52,11 +52,13 @@ def _encode_population(p: Population, arrays: Arrays) -> dict[str, Any]:
         "memory": _encode_columns(p.memory, f"{at}.memory", arrays),
         "attributes": _encode_columns(p.attributes, f"{at}.attributes", arrays),
         "ids": _encode_ids(p.ids, f"{at}.ids", arrays),
+        "next_id": p.next_id,
     }
 
 
 def _decode_population(spec: Any, arrays: Arrays) -> Population:
-    _need(spec, "population", name=str, shape=list, neuron=dict | None, memory=list, attributes=list, ids=str | None)
+    spec, columns = _dated(spec), {"memory": list, "attributes": list, "ids": str | None, "next_id": int}
+    _need(spec, "population", name=str, shape=list, neuron=dict | None, **columns)
     return Population(
         spec["name"],
         tuple(spec["shape"]),
@@ -64,6 +66,7 @@ def _decode_population(spec: Any, arrays: Arrays) -> Population:
         _decode_columns(spec["memory"], arrays),
         _decode_columns(spec["attributes"], arrays),
         _decode_ids(spec["ids"], arrays),
+        spec["next_id"],
     )
 
 
@@ -82,13 +85,14 @@ def _encode_projection(p: Projection, arrays: Arrays) -> dict[str, Any]:
         "fixed": bool(p.fixed),
         "attributes": _encode_columns(p.attributes, f"{at}.attributes", arrays),
         "ids": _encode_ids(p.ids, f"{at}.ids", arrays),
+        "next_id": p.next_id,
     }
 
 
 def _decode_projection(spec: Any, arrays: Arrays) -> Projection:
-    texts = dict.fromkeys(("name", "pre", "post", "weight", "port"), str)
+    spec, texts = _dated(spec), dict.fromkeys(("name", "pre", "post", "weight", "port"), str)
     values = {"topology": dict, "rule": dict | None, "delay": int, "fixed": bool}
-    _need(spec, "projection", **texts, **values, attributes=list, ids=str | None)
+    _need(spec, "projection", **texts, **values, attributes=list, ids=str | None, next_id=int)
     return Projection(
         spec["pre"],
         spec["post"],
@@ -101,7 +105,13 @@ def _decode_projection(spec: Any, arrays: Arrays) -> Projection:
         spec["fixed"],
         _decode_columns(spec["attributes"], arrays),
         _decode_ids(spec["ids"], arrays),
+        spec["next_id"],
     )
+
+
+def _dated(spec: Any) -> Any:
+    """Fill in what files lack that were written before identities were counted."""
+    return {"next_id": 0, **spec} if isinstance(spec, dict) else spec
 
 
 def _decode_weight(key: str, arrays: Arrays) -> np.ndarray:

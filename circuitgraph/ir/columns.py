@@ -30,6 +30,11 @@ def frozen_ids(ids: Any, size: int, where: str) -> np.ndarray | None:
     return out
 
 
+def first_free_id(ids: np.ndarray | None, size: int, known: int) -> int:
+    """Give the first identity that nothing has or had: at least `known`, and above all of `ids`, by default 0, 1, 2."""
+    return max(int(known), size if ids is None else int(ids.max(initial=-1)) + 1)
+
+
 def frozen_columns(columns: Mapping[str, Any], where: str, size: int | None = None) -> Columns:
     """Freeze named arrays; ShapeError unless each has one value for each of `size` things."""
     out = {}

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from circuitgraph.errors import StructureError
-from circuitgraph.ir.columns import check_name, frozen_columns, frozen_ids, same_columns
+from circuitgraph.ir.columns import check_name, first_free_id, frozen_columns, frozen_ids, same_columns
 from circuitgraph.ir.shape import Shape, as_shape, n_neurons
 from circuitgraph.ir.value import Value, rebuild, same
 
@@ -18,7 +18,7 @@ class Population:
 
     `memory` holds what a neuron keeps for its units between runs (running statistics, thresholds), `attributes`
     what people know about them (labels, cell types; one array (U,) each, `ABSENT` where a unit has no value) and
-    `ids` (U,) the identity of each unit for life.
+    `ids` (U,) the identity of each unit for life; `next_id` is the first that was never given to any.
 
     Raises:
         StructureError: a name that cannot be used, or a neuron that is none.
@@ -36,6 +36,7 @@ class Population:
     memory: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     attributes: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     ids: np.ndarray | None = None
+    next_id: int = 0
 
     def __post_init__(self) -> None:
         check_name("population", self.name)
@@ -47,6 +48,7 @@ class Population:
         columns = frozen_columns(self.attributes, f"{where}: attribute", self.n_units)
         object.__setattr__(self, "attributes", columns)
         object.__setattr__(self, "ids", frozen_ids(self.ids, self.n_units, where))
+        object.__setattr__(self, "next_id", first_free_id(self.ids, self.n_units, self.next_id))
 
     @property
     def n_units(self) -> int:

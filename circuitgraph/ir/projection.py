@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from circuitgraph.errors import NumericError, ShapeError, StructureError
-from circuitgraph.ir.columns import check_name, frozen_columns, frozen_ids, same_columns
+from circuitgraph.ir.columns import check_name, first_free_id, frozen_columns, frozen_ids, same_columns
 from circuitgraph.ir.init import Initializer, normal, stream
 from circuitgraph.ir.shape import Shape, is_integer
 from circuitgraph.ir.topology import Topology
@@ -20,7 +20,8 @@ class Projection:
 
     `rule=None` trains the weights by gradient, `fixed=True` never; `delay` counts time steps and `port` names the
     input of the postsynaptic neuron that the projection lands on.  `attributes` holds one array (K,) each, and `ids`
-    (K,) the identity of each slot for life.  Without a name it is called "pre->post".
+    (K,) the identity of each slot for life; `next_id` is the first that was never given to any.  Without a name it is
+    called "pre->post".
 
     Raises:
         StructureError: a name or a port that cannot be used, a topology, a rule or a delay that is none, or fixed
@@ -46,6 +47,7 @@ class Projection:
     fixed: bool = False
     attributes: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     ids: np.ndarray | None = None
+    next_id: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or f"{self.pre}->{self.post}")
@@ -58,6 +60,7 @@ class Projection:
         columns = frozen_columns(self.attributes, f"{where}: attribute", self.n_slots)
         object.__setattr__(self, "attributes", columns)
         object.__setattr__(self, "ids", frozen_ids(self.ids, self.n_slots, where))
+        object.__setattr__(self, "next_id", first_free_id(self.ids, self.n_slots, self.next_id))
 
     def _check_laws(self, where: str) -> None:
         check_topology(self.topology, where)

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from circuitgraph.errors import ShapeError
+from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir.shape import Shape, n_neurons
 from circuitgraph.ir.tables import Slots, Synapses
 from circuitgraph.ir.value import Value
@@ -90,6 +90,25 @@ class Topology(Value, ABC):
         """
         return None
 
+    def tied(self, pre: Shape, post: Shape) -> bool:
+        """Tell whether postsynaptic unit u belongs to presynaptic unit u: when one comes or goes, so does the other."""
+        return False
+
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> "tuple[Topology, np.ndarray]":
+        """Follow a change of units: give the law between the new populations, and the old slot of each new one.
+
+        `pre_units` and `post_units` say which unit each new one was, -1 for none; where `tied`, they are the same.
+        Slots that a law lists one by one come with no new unit; others have all that the law says, -1 for new ones.
+        Shape: (I_new,), (O_new,) -> (K_new,).
+
+        Raises:
+            StructureError: if the law cannot follow.
+        """
+        got = f"got {len(pre_units)} presynaptic and {len(post_units)} postsynaptic units of {pre[0]} and {post[0]}"
+        raise StructureError(f"{self!r}: cannot follow a change of units ({got}); remove the projection first")
+
     def fan_in(self, pre: Shape, post: Shape) -> float:
         """Give the mean number of synapses onto one postsynaptic neuron."""
         return self.n_synapses(pre, post) / n_neurons(post)
@@ -104,6 +123,45 @@ def need_units(topology: Topology, units: int | None) -> int:
     if units is None:
         raise ShapeError(f"{topology!r}: number of postsynaptic units not given; pass units=")
     return units
+
+
+def neurons_of(units: np.ndarray, sites: int) -> np.ndarray:
+    """Turn units, -1 for none, into their neurons, -1 for none.  Shape: (U,) -> (U * sites,).
+
+    Example:
+        >>> neurons_of(np.array([1, -1]), 2).tolist()
+        [2, 3, -1, -1]
+    """
+    at = units[:, None] * sites + np.arange(sites)
+    return np.where(units[:, None] < 0, -1, at).ravel()
+
+
+def crossed(post: np.ndarray, pre: np.ndarray, n_pre: int) -> np.ndarray:
+    """Give each pair of old indices the number post * n_pre + pre, -1 where either is new.
+
+    Shape: (O,), (I,) -> (O * I,).
+
+    Example:
+        >>> crossed(np.array([1, -1]), np.array([0, 2]), 3).tolist()
+        [3, 5, -1, -1]
+    """
+    pairs = post[:, None] * n_pre + pre
+    pairs[post < 0] = -1
+    pairs[:, pre < 0] = -1
+    return pairs.ravel()
+
+
+def moved_to(index: np.ndarray, size: int) -> np.ndarray:
+    """Turn a table from new to old indices into one from old to new, -1 for what is gone.  Shape: (N_new,) -> (size,).
+
+    Example:
+        >>> moved_to(np.array([2, -1, 0]), 3).tolist()
+        [2, -1, 0]
+    """
+    out = np.full(size, -1, np.int64)
+    alive = index >= 0
+    out[index[alive]] = np.flatnonzero(alive)
+    return out
 
 
 def same_sites(topology: Topology, pre: Shape, post: Shape) -> None:

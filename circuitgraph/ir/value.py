@@ -10,7 +10,7 @@ from circuitgraph.errors import FileError, ShapeError, StructureError
 
 V = TypeVar("V")
 _KINDS: dict[str, registry.Registry[Any]] = {
-    r.kind: r for r in (registry.topologies, registry.neurons, registry.rules, registry.edits)
+    r.kind: r for r in (registry.topologies, registry.neurons, registry.rules, registry.edits, registry.scores)
 }
 
 

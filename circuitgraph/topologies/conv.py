@@ -5,10 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from circuitgraph.errors import ShapeError
+from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir.shape import Shape, is_integer, n_sites
 from circuitgraph.ir.tables import Slots, Synapses
-from circuitgraph.ir.topology import Topology, need_units
+from circuitgraph.ir.topology import Topology, crossed, need_units, neurons_of
 from circuitgraph.ir.value import value
 from circuitgraph.registry import topologies
 from circuitgraph.topologies.window import Ints, frozen_ints, out_sites, per_axis, tap_counts, window_edges
@@ -104,6 +104,23 @@ class Conv(Topology):
 
     def row_length(self, pre: Shape, post: Shape) -> int | None:
         return self.n_slots(pre, post) // post[0]
+
+    def tied(self, pre: Shape, post: Shape) -> bool:
+        return self.groups == pre[0] == post[0] and self.groups > 1
+
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        taps = math.prod(self.window(len(pre) - 1)["kernel"])
+        if self.tied(pre, post):
+            # One group is left as a plain convolution, and its next unit would hear all; see `Grow`.
+            return self.replace(groups=len(pre_units)), neurons_of(pre_units, taps)
+        if self.groups > 1 and (len(pre_units) != pre[0] or len(post_units) != post[0]):
+            got = f"got {len(pre_units)} pre and {len(post_units)} post units of {pre[0]} and {post[0]}"
+            raise StructureError(f"{self!r}: groups cannot follow a change of units ({got}); use groups=1")
+        if self.groups > 1:
+            return self, np.arange(self.n_slots(pre, post))
+        return self, crossed(neurons_of(post_units, taps), pre_units, pre[0])
 
     def _count(self, pre: Shape, post: Shape, slots: np.ndarray) -> int:
         taps = self._tap_counts(pre)
@@ -205,6 +222,14 @@ class Pool(Topology):
         coef = 1.0 if self.how == "max" else 1 / math.prod(window["kernel"])
         slot = np.broadcast_to(units, (pre[0], len(at_pre)))
         return Synapses.build(units * n_sites(pre) + at_pre, units * n_sites(post) + at_post, slot, coef)
+
+    def tied(self, pre: Shape, post: Shape) -> bool:
+        return True
+
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        return self, pre_units
 
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return (pre[0], *out_sites(self, pre))

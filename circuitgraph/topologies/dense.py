@@ -5,7 +5,7 @@ import numpy as np
 from circuitgraph.errors import ShapeError
 from circuitgraph.ir.shape import Shape, n_neurons, n_sites, neuron_end
 from circuitgraph.ir.tables import Slots, Synapses
-from circuitgraph.ir.topology import Topology, need_units, same_sites
+from circuitgraph.ir.topology import Topology, crossed, need_units, neurons_of, same_sites
 from circuitgraph.ir.value import value
 from circuitgraph.registry import topologies
 
@@ -43,6 +43,12 @@ class Dense(Topology):
 
     def row_length(self, pre: Shape, post: Shape) -> int | None:
         return n_neurons(pre)
+
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        at_pre, at_post = neurons_of(pre_units, n_sites(pre)), neurons_of(post_units, n_sites(post))
+        return self, crossed(at_post, at_pre, n_neurons(pre))
 
     def _count(self, pre: Shape, post: Shape, slots: np.ndarray) -> int:
         return len(slots)
@@ -85,6 +91,14 @@ class OneToOne(_Relay):
     def synapses(self, pre: Shape, post: Shape) -> Synapses:
         return self._synapses(pre, post)
 
+    def tied(self, pre: Shape, post: Shape) -> bool:
+        return True
+
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        return self, pre_units
+
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return pre
 
@@ -108,6 +122,11 @@ class Gather(_Relay):
 
     def synapses(self, pre: Shape, post: Shape) -> Synapses:
         return self._synapses(pre, post)
+
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        return self, pre_units
 
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return (1, *pre[1:])
@@ -135,6 +154,11 @@ class Spread(_Relay):
 
     def synapses(self, pre: Shape, post: Shape) -> Synapses:
         return self._synapses(pre, post)
+
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        return self, post_units
 
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return (need_units(self, units), *pre[1:])

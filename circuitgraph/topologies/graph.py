@@ -7,7 +7,7 @@ import numpy as np
 from circuitgraph.errors import ShapeError
 from circuitgraph.ir.shape import Shape
 from circuitgraph.ir.tables import Slots, Synapses
-from circuitgraph.ir.topology import Topology, need_units, same_sites
+from circuitgraph.ir.topology import Topology, crossed, need_units, same_sites
 from circuitgraph.ir.value import value
 from circuitgraph.registry import topologies
 from circuitgraph.topologies.sparse import check_range, freeze_pairs
@@ -41,6 +41,14 @@ class GraphEdges(Topology):
         units = np.arange(pre[0])[:, None]
         slot = np.broadcast_to(np.arange(len(self.pre)), (pre[0], len(self.pre)))
         return Synapses.build(units * pre[1] + self.pre, units * post[1] + self.post, slot)
+
+    def tied(self, pre: Shape, post: Shape) -> bool:
+        return True
+
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        return self, np.arange(len(self.pre))
 
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return pre
@@ -132,6 +140,11 @@ class GraphConv(Topology):
 
     def n_synapses(self, pre: Shape, post: Shape) -> int:
         return pre[0] * post[0] * self._n_edges(pre[1])
+
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        return self, crossed(post_units, pre_units, pre[0])
 
     def row_length(self, pre: Shape, post: Shape) -> int | None:
         return pre[0]

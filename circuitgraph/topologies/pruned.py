@@ -7,7 +7,7 @@ import numpy as np
 from circuitgraph.errors import ShapeError
 from circuitgraph.ir.shape import Shape, n_neurons
 from circuitgraph.ir.tables import Slots, Synapses
-from circuitgraph.ir.topology import Topology
+from circuitgraph.ir.topology import Topology, moved_to
 from circuitgraph.ir.value import frozen_array, index_array, value
 from circuitgraph.registry import topologies
 from circuitgraph.topologies.conv import Conv, Pool
@@ -64,6 +64,18 @@ class Pruned(Topology):
             return self.keep % n_neurons(pre), self.keep // n_neurons(pre)
         whole = self.topology.listed(pre, post)
         return None if whole is None else (whole[0][self.keep], whole[1][self.keep])
+
+    def tied(self, pre: Shape, post: Shape) -> bool:
+        return self.topology.tied(pre, post)
+
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        whole, old = self.topology.resized(pre, post, pre_units, post_units)
+        kept = moved_to(self.keep, self.topology.n_slots(pre, post))
+        index = np.where(old >= 0, kept[old], -1)
+        keep = np.flatnonzero(index >= 0)
+        return Pruned(whole, keep), index[keep]
 
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return self.topology.post_shape(pre, units)

@@ -11,7 +11,7 @@ from circuitgraph.ir.tables import Slots, Synapses
 from circuitgraph.ir.topology import Topology, need_units
 from circuitgraph.ir.value import frozen_array, value
 from circuitgraph.registry import topologies
-from circuitgraph.topologies.sparse import neuron_slots
+from circuitgraph.topologies.sparse import neuron_slots, resized_pairs
 
 
 class _Random(Topology):
@@ -32,6 +32,12 @@ class _Random(Topology):
 
     def listed(self, pre: Shape, post: Shape) -> tuple[np.ndarray, np.ndarray]:
         return _drawn(self, n_neurons(pre), n_neurons(post))
+
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        # The seed's law holds for the old populations only: what it drew is listed from now on.
+        return resized_pairs(*self.listed(pre, post), pre, post, pre_units, post_units)
 
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return (need_units(self, units),)

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from circuitgraph.errors import ShapeError
-from circuitgraph.ir.shape import Shape, n_neurons, neuron_end
+from circuitgraph.ir.shape import Shape, n_neurons, n_sites, neuron_end
 from circuitgraph.ir.tables import Slots, Synapses
-from circuitgraph.ir.topology import Topology, need_units
+from circuitgraph.ir.topology import Topology, moved_to, need_units, neurons_of
 from circuitgraph.ir.value import index_array, value
 from circuitgraph.registry import topologies
 
@@ -42,6 +42,11 @@ class Explicit(Topology):
     def listed(self, pre: Shape, post: Shape) -> tuple[np.ndarray, np.ndarray]:
         return self.pre, self.post
 
+    def resized(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        return resized_pairs(self.pre, self.post, pre, post, pre_units, post_units)
+
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return (need_units(self, units),)
 
@@ -73,6 +78,16 @@ def neuron_slots(pres: np.ndarray, posts: np.ndarray, pre: Shape, post: Shape) -
         'neuron'
     """
     return Slots(pres, posts, np.ones(len(pres), np.int64), neuron_end(pre), neuron_end(post))
+
+
+def resized_pairs(
+    at_pre: np.ndarray, at_post: np.ndarray, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+) -> tuple[Explicit, np.ndarray]:
+    """Follow a change of units: the pairs whose both ends are left, in their order.  Shape: (K,) -> (K_new,)."""
+    to_pre = moved_to(neurons_of(pre_units, n_sites(pre)), n_neurons(pre))[at_pre]
+    to_post = moved_to(neurons_of(post_units, n_sites(post)), n_neurons(post))[at_post]
+    keep = np.flatnonzero((to_pre >= 0) & (to_post >= 0))
+    return Explicit(to_pre[keep], to_post[keep]), keep
 
 
 CHUNK = 1 << 22

@@ -13,6 +13,9 @@ from circuitgraph.views.build import Merge, ends, first_of_parallel, graph_circu
 from circuitgraph.views.columns import column, values, weight_column
 from circuitgraph.views.pairs import MAX_EDGES, Level, check_level, check_size
 
+Frame = pd.DataFrame
+"""A pandas table, for who must not import pandas."""
+
 
 class Tables(NamedTuple):
     """What `to_pandas` returns: one row per node, one row per edge."""
@@ -197,3 +200,9 @@ def _need_columns(what: str, frame: pd.DataFrame, *names: str) -> None:
         if name not in frame:
             got = ", ".join(map(repr, frame.columns)) or "none"
             raise StructureError(f"{what}: no column {name!r} (got {got}); rename one or pass its name")
+
+
+def frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    """Make a table of rows; these columns come first, there or not."""
+    table = pd.DataFrame(rows)
+    return table.reindex(columns=[*columns, *(c for c in table.columns if c not in columns)])

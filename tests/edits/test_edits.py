@@ -91,9 +91,11 @@ def test_removing_twice_is_removing_once() -> None:
     assert a.then(b) == both
 
 
-def test_removing_every_slot_leaves_silence() -> None:
-    circuit, _ = cg.RemoveSlots("x->y", range(6)).apply(chain())
-    assert not cg.compile(circuit)(torch.ones(2, 3)).any()
+def test_an_edit_that_would_disconnect_an_output_is_refused() -> None:
+    with pytest.raises(StructureError, match=r"disconnect an output.*'z'"):
+        cg.RemoveSlots("x->y", range(6)).apply(chain())
+    both = chain().connect("x", "z", cg.Dense())
+    assert cg.RemoveSlots("x->y", range(6)).apply(both)[0].projection("x->y").n_slots == 0
 
 
 def test_removing_nothing_is_the_identity() -> None:
