@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -13,6 +13,7 @@ from circuitgraph.edits import Edit, whole_keys
 from circuitgraph.errors import StructureError
 from circuitgraph.io import load_edits, save_edits
 from circuitgraph.ir import Circuit, Remap
+from circuitgraph.ir.topology import moved_to
 
 if TYPE_CHECKING:
     from circuitgraph.views import Frame
@@ -71,11 +72,11 @@ class Log:
         self, edit: Edit, reason: str, before: Circuit, after: Circuit, remap: Remap, *, changed: bool = True
     ) -> None:
         """Write down an edit; one that changed nothing is written down as that."""
-        units = {p.name: p.unit_ids for p in before.populations}, {p.name: p.unit_ids for p in after.populations}
-        slots = {p.name: p.slot_ids for p in before.projections}, {p.name: p.slot_ids for p in after.projections}
         counts = counts_of(after) | {name: float(f(after)) for name, f in self.watch.items()}
-        born_units, lost_units = _changed(*units, touched=set(remap.units) | (units[0].keys() ^ units[1].keys()))
-        born_slots, lost_slots = _changed(*slots, touched=set(remap.slots) | (slots[0].keys() ^ slots[1].keys()))
+        units = [{p.name: p.unit_ids for p in c.populations} for c in (before, after)]
+        slots = [{p.name: p.slot_ids for p in c.projections} for c in (before, after)]
+        born_units, lost_units = _changed(units[0], units[1], remap.units)
+        born_slots, lost_slots = _changed(slots[0], slots[1], remap.slots)
         touched = born_units, lost_units, born_slots, lost_slots
         self.entries.append(Entry(self.step, edit, reason, *touched, counts, changed))
 
@@ -156,7 +157,12 @@ def take_undo(undos: deque[Undo]) -> Undo:
 _NONE = np.array([], dtype=np.int64)
 
 
-def _changed(before: dict[str, Any], after: dict[str, Any], *, touched: set[str]) -> tuple[Ids, Ids]:
-    born = {n: np.setdiff1d(after.get(n, _NONE), before.get(n, _NONE)) for n in touched}
-    lost = {n: np.setdiff1d(before.get(n, _NONE), after.get(n, _NONE)) for n in touched}
+def _changed(before: Ids, after: Ids, tables: Ids) -> tuple[Ids, Ids]:
+    """Find the ids that came and went, by name."""
+    born = {name: ids for name, ids in after.items() if name not in before}
+    lost = {name: ids for name, ids in before.items() if name not in after}
+    for name, index in tables.items():
+        if name in before and name in after:
+            born[name] = after[name][index < 0]
+            lost[name] = before[name][moved_to(index, len(before[name])) < 0]
     return {n: ids for n, ids in born.items() if len(ids)}, {n: ids for n, ids in lost.items() if len(ids)}

@@ -13,7 +13,7 @@ from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir import Circuit, Projection, Remap, Topology, value
 from circuitgraph.ir.init import stream
 from circuitgraph.ir.shape import is_integer, n_sites
-from circuitgraph.ir.value import index_array
+from circuitgraph.ir.value import index_array, n_different
 from circuitgraph.registry import edits
 from circuitgraph.topologies import Conv, Dense, Explicit, GraphConv, OneToOne, Pool, Pruned
 
@@ -44,7 +44,7 @@ class RemoveUnits(Edit):
 
     def __post_init__(self) -> None:
         units = index_array(self.units, "RemoveUnits: units")
-        if len(np.unique(units)) != len(units):
+        if n_different(units) != len(units):
             raise ShapeError(f"RemoveUnits: units come twice (got {self.units!r}, expected different indices (R,))")
         object.__setattr__(self, "units", units)
 

@@ -7,7 +7,7 @@ import numpy as np
 from circuitgraph.edits.edit import Edit
 from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir import Circuit, Remap, value
-from circuitgraph.ir.value import index_array
+from circuitgraph.ir.value import index_array, n_different
 from circuitgraph.registry import edits
 from circuitgraph.topologies import Conv, Dense, Pruned
 
@@ -37,7 +37,7 @@ class RemoveSlots(Edit):
 
     def __post_init__(self) -> None:
         slots = index_array(self.slots, "RemoveSlots: slots")
-        if len(np.unique(slots)) != len(slots):
+        if n_different(slots) != len(slots):
             raise ShapeError(f"RemoveSlots: slots come twice (got {self.slots!r}, expected different indices (R,))")
         object.__setattr__(self, "slots", slots)
 

@@ -11,7 +11,7 @@ from circuitgraph.edits.units import reindexed
 from circuitgraph.errors import ShapeError
 from circuitgraph.ir import Circuit, Projection, Remap, Topology, value
 from circuitgraph.ir.shape import Shape, n_neurons, n_sites
-from circuitgraph.ir.value import index_array
+from circuitgraph.ir.value import index_array, n_different
 from circuitgraph.registry import edits
 from circuitgraph.topologies import Conv, Dense, ErdosRenyi, Explicit, GraphEdges, Pruned
 
@@ -66,7 +66,7 @@ class AddSlots(Edit):
 
     def __post_init__(self) -> None:
         keys = index_array(self.keys, "AddSlots: keys")
-        if len(np.unique(keys)) != len(keys):
+        if n_different(keys) != len(keys):
             raise ShapeError(f"AddSlots: keys come twice (got {self.keys!r}, expected different keys (R,))")
         object.__setattr__(self, "keys", keys)
         object.__setattr__(self, "weight", as_weights(self.weight, len(keys), "AddSlots"))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from circuitgraph.errors import ShapeError, StructureError
-from circuitgraph.ir.value import frozen_array, index_array, same
+from circuitgraph.ir.value import frozen_array, index_array, n_different, same
 
 Columns = Mapping[str, np.ndarray]
 
@@ -23,7 +23,7 @@ def frozen_ids(ids: Any, size: int, where: str) -> np.ndarray | None:
     if ids is None:
         return None
     out = index_array(ids, f"{where}: ids")
-    different = len(np.unique(out))
+    different = n_different(out)
     if len(out) != size or different != size:
         got = f"got {different} different of {len(out)}, expected {size} different"
         raise ShapeError(f"{where}: ids name each one once ({got}); leave ids out to number them")

@@ -142,6 +142,21 @@ def index_array(given: Any, where: str, dtype: type[np.integer[Any]] = np.int64)
     return frozen_array(a, dtype if fits else np.int64)
 
 
+def n_different(a: np.ndarray) -> int:
+    """Count different numbers; numpy's own way of late takes ten times as long on millions of integers.
+
+    Example:
+        >>> n_different(np.array([2, 0, 2]))
+        2
+    """
+    if not len(a):
+        return 0
+    step = np.diff(a)
+    if (step > 0).all():
+        return len(a)
+    return 1 + int(np.count_nonzero(np.diff(np.sort(a))))
+
+
 def encode(v: Any, arrays: dict[str, np.ndarray]) -> Any:
     """Turn a value into JSON data; arrays move into `arrays` and are named there.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from circuitgraph.ir import Shape, Topology, n_neurons
+from circuitgraph.ir.value import n_different
 from circuitgraph.kernels.dense import DenseKernel
 from circuitgraph.kernels.ends import Ends
 from circuitgraph.kernels.kernel import Kernel
@@ -58,7 +59,7 @@ class Masked(Kernel):
             pres, posts, coef = by_slot(topology, pre, post)
             at = posts * n_neurons(pre) + pres
         rises = bool((np.diff(at) > 0).all())
-        self.adds = not rises and len(np.unique(at)) < len(at)
+        self.adds = not rises and n_different(at) < len(at)
         made = DenseKernel(whole, pre, post) if isinstance(whole, Dense) else make_kernel(whole, pre, post)
         self.whole: Kernel = made
         self.n_whole = whole.n_slots(pre, post)
