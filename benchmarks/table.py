@@ -160,6 +160,8 @@ def large_table() -> list[str]:
             f"| {line['what']} | {line['ms']:g} | {line['bound_ms']:g} | {line['peak_gb']:g} | {line['compile_s']:g} |"
         )
     compiled = [line for line in lines if "ms" not in line]
+    if not compiled:
+        return out
     out += [
         "",
         f"| compile of {compiled[0]['synapses']:,} synapses | batch | kernel chosen | s |",

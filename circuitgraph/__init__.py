@@ -44,26 +44,32 @@ _refuse_namesake()
 _HOMES = {
     "circuitgraph.ir": "ABSENT Circuit Population Projection Remap Slots Synapses Topology normal uniform",
     "circuitgraph.topologies": (
-        "Conv Dense ErdosRenyi Explicit Gather GraphConv GraphEdges OneToOne Pool Pruned SmallWorld Spread"
+        "Conv Dense ErdosRenyi Explicit Gather GraphConv GraphEdges Lateral OneToOne Pool Pruned SmallWorld Spread "
+        "difference_of_gaussians"
     ),
     "circuitgraph.views": "from_adjacency from_networkx from_pandas to_adjacency to_networkx to_pandas",
     "circuitgraph.io": "load save",
-    "circuitgraph.edits": "AddSlots Edit Grow Inhibit RemoveSlots RemoveUnits Rewire Tidy",
+    "circuitgraph.edits": (
+        "AddSlots CentreSurround Dale Edit Grow Inhibit LateralInhibition RemoveSlots RemoveUnits Rewire "
+        "SheetInhibition Tidy Together"
+    ),
     "circuitgraph.kernels": "Kernel tune_allocator",
-    "circuitgraph.neurons": "BatchNorm Divide Exponential KWinners Linear Neuron ReLU Softmax Triangle",
-    "circuitgraph.rules": "HardWTA Hebb Instar Oja Rule SoftHebb Term",
+    "circuitgraph.neurons": "BatchNorm Divide Exponential Homeostatic KWinners Linear Neuron ReLU Softmax Triangle",
+    "circuitgraph.rules": "AntiHebb HardWTA Hebb Instar Oja Rule SoftHebb Term",
     "circuitgraph.compiler": "Log Network Plan State carry compile replay",
+    "circuitgraph.structural": "Prune Trainer",
     "circuitgraph.data": "ImageSet load_images",
     "circuitgraph.nets": "ConvLayer hebbian_cnn mlp",
 }
-_MODULES = {"data", "errors", "io", "ir", "nets", "registry", "testing", "train", "views"}
+_ALIASES = {"prune": "structural.torch_names"}
+_MODULES = {"communities", "structural", "data", "errors", "io", "ir", "nets", "registry", "testing", "train", "views"}
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"circuitgraph.{name}")
+    if name in _MODULES or name in _ALIASES:
+        return importlib.import_module(f"circuitgraph.{_ALIASES.get(name, name)}")
     if name not in _HOME:
         raise AttributeError(f"module 'circuitgraph' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)

@@ -19,6 +19,7 @@ from circuitgraph.compiler.parts import (
     bundle_of,
     ends_of,
     fires,
+    keep_signs,
     kernel_of,
     make_parts,
     memory_of,
@@ -218,6 +219,7 @@ class Network(nn.Module):
         """Change weights by their rules, and memory, from the activity of a step.  The only method that changes them.
 
         `only` names projections (default: all with a rule, and all memory), `scale` multiplies every learning rate.
+        Last, weights of projections with a sign that have crossed zero, by rule or optimiser, are set to zero.
         `reduce` adds up over processes, in place (`torch.distributed.all_reduce`): changes are summed before they are
         normalised, memory becomes the mean of what the processes found. If anything fails, nothing has changed.
 
@@ -241,6 +243,7 @@ class Network(nn.Module):
         memory = self._new_memory(state, reduce) if only is None else []
         for commit in commits:
             commit()
+        keep_signs(self.weights, self.circuit)
         for kept, new in memory:
             kept.copy_(new)
 

@@ -263,6 +263,13 @@ def kernel_of(kernels: nn.ModuleDict, name: str) -> Kernel:
     return kernel
 
 
+def keep_signs(weights: nn.ParameterDict, circuit: Circuit) -> None:
+    """Set to zero what a rule or an optimiser has moved across, where a projection's weights have a sign."""
+    for p in circuit.projections:
+        if p.sign:
+            weights[p.name].clamp_(min=0 if p.sign > 0 else None, max=0 if p.sign < 0 else None)
+
+
 def memory_of(memory: nn.ModuleDict, name: str) -> dict[str, Tensor]:
     """Look up the buffers of a population, by name."""
     module = memory[name]

@@ -159,7 +159,7 @@ class Grow(Edit):
         """Give newcomers their incoming weights."""
         given, start = self.incoming, 0
         for q in circuit.projections:
-            if q.name not in remap.slots or not q.topology.plastic:
+            if q.name not in remap.slots or not q.topology.plastic or q.fixed:
                 continue
             at, owner = _births(circuit, q, remap)
             rng = stream(self.seed, f"newcomers of {self.population} in {q.name}")
@@ -168,7 +168,7 @@ class Grow(Edit):
                 each, rank = _even(owner, self.units, q.name), np.argsort(np.argsort(owner, kind="stable"))
                 self._check_rows(start + each, least=True)
                 values, start = given[:, start : start + each].ravel()[rank], start + each
-            weight[at] = values
+            weight[at] = q.sign * np.abs(values) if q.sign else values
             circuit = circuit.replace_projection(q.name, weight=weight)
         self._check_rows(start)
         return circuit

@@ -57,7 +57,7 @@ def _encode_population(p: Population, arrays: Arrays) -> dict[str, Any]:
 
 
 def _decode_population(spec: Any, arrays: Arrays) -> Population:
-    spec, columns = _dated(spec), {"memory": list, "attributes": list, "ids": str | None, "next_id": int}
+    spec, columns = _dated(spec, next_id=0), {"memory": list, "attributes": list, "ids": str | None, "next_id": int}
     _need(spec, "population", name=str, shape=list, neuron=dict | None, **columns)
     return Population(
         spec["name"],
@@ -86,13 +86,14 @@ def _encode_projection(p: Projection, arrays: Arrays) -> dict[str, Any]:
         "attributes": _encode_columns(p.attributes, f"{at}.attributes", arrays),
         "ids": _encode_ids(p.ids, f"{at}.ids", arrays),
         "next_id": p.next_id,
+        "sign": int(p.sign),
     }
 
 
 def _decode_projection(spec: Any, arrays: Arrays) -> Projection:
-    spec, texts = _dated(spec), dict.fromkeys(("name", "pre", "post", "weight", "port"), str)
+    spec, texts = _dated(spec, next_id=0, sign=0), dict.fromkeys(("name", "pre", "post", "weight", "port"), str)
     values = {"topology": dict, "rule": dict | None, "delay": int, "fixed": bool}
-    _need(spec, "projection", **texts, **values, attributes=list, ids=str | None, next_id=int)
+    _need(spec, "projection", **texts, **values, attributes=list, ids=str | None, next_id=int, sign=int)
     return Projection(
         spec["pre"],
         spec["post"],
@@ -106,12 +107,13 @@ def _decode_projection(spec: Any, arrays: Arrays) -> Projection:
         _decode_columns(spec["attributes"], arrays),
         _decode_ids(spec["ids"], arrays),
         spec["next_id"],
+        spec["sign"],
     )
 
 
-def _dated(spec: Any) -> Any:
-    """Fill in what files lack that were written before identities were counted."""
-    return {"next_id": 0, **spec} if isinstance(spec, dict) else spec
+def _dated(spec: Any, **defaults: int) -> Any:
+    """Fill in what files lack that were written before identities were counted, and before weights had signs."""
+    return {**defaults, **spec} if isinstance(spec, dict) else spec
 
 
 def _decode_weight(key: str, arrays: Arrays) -> np.ndarray:

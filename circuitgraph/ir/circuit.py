@@ -158,19 +158,21 @@ class Circuit:
         delay: int = 0,
         port: str = "in",
         name: str = "",
+        sign: int = 0,
     ) -> "Circuit":
         """Return the circuit with one more projection, pre to post.
 
         A `post` that does not exist yet is added, with the shape that the topology infers (`units` where it cannot)
         and `neuron`. `weight` is one number per slot, one number for all, or an initializer; by default fixed ones
         where the topology is not plastic, else normal(1.0) drawn from `rng`.  A seed draws other numbers for every
-        projection name; a generator is drawn from as it stands.
+        projection name; a generator is drawn from as it stands.  With a `sign`, 1 or -1, no weight is ever of the
+        other one: those drawn by default are turned, those given are checked, and `learn` keeps it.
 
         Raises:
             StructureError: names that do not exist, are taken, or close a zero-delay loop; a neuron, rule, delay or
                 port that is none.
             ShapeError: a topology or weights that do not fit.
-            NumericError: weights that are not finite numbers.
+            NumericError: weights that are not finite numbers, or against the sign.
 
         Example:
             >>> from circuitgraph.topologies import Dense
@@ -187,15 +189,16 @@ class Circuit:
                 got = f"got {units}, expected {shape[0]}"
                 raise ShapeError(f"{where}: {topology!r} decides the number of units ({got}); leave units out")
             return self.add(post, shape, neuron).connect(
-                pre, post, topology, weight=weight, rng=rng, rule=rule, fixed=fixed, delay=delay, port=port, name=name
-            )
+                pre, post, topology, weight=weight, rng=rng, rule=rule, fixed=fixed, delay=delay, port=port, name=name,
+                sign=sign,
+            )  # fmt: skip
         if units is not None or neuron is not None:
             raise StructureError(f"{where}: {post!r} exists; leave units and neuron out")
         shapes = self.population(pre).shape, self.population(post).shape
         topology.check(*shapes)
         fixed = (not topology.plastic and rule is None) if fixed is None else fixed
-        drawn = draw_weight(topology, shapes, weight=weight, rng=rng, name=name or f"{pre}->{post}")
-        projection = Projection(pre, post, topology, drawn, rule, delay, port, name, fixed)
+        drawn = draw_weight(topology, shapes, weight=weight, rng=rng, name=name or f"{pre}->{post}", sign=sign)
+        projection = Projection(pre, post, topology, drawn, rule, delay, port, name, fixed, sign=sign)
         return dataclasses.replace(self, projections=(*self.projections, projection))
 
     def replace_population(self, name: str, **changes: Any) -> "Circuit":
@@ -282,6 +285,7 @@ class Circuit:
         for q in self.projections:
             how = "fixed" if q.fixed else repr(q.rule) if q.rule else "gradient"
             extra = (f", delay {q.delay}" if q.delay else "") + (f", port {q.port!r}" if q.port != "in" else "")
+            extra += f", sign {q.sign:+d}" if q.sign else ""
             lines.append(f"  {q.name:<{width}}  {q.topology!r}  {q.n_slots:,} slots, {how}{extra}")
         return "\n".join(lines)
 

@@ -23,11 +23,14 @@ class Projection:
     (K,) the identity of each slot for life; `next_id` is the first that was never given to any.  Without a name it is
     called "pre->post".
 
+    `sign` is 1 where no weight may be negative (excitation), -1 where none may be positive (inhibition), 0 where any
+    may; `Network.learn` keeps it.
+
     Raises:
         StructureError: a name or a port that cannot be used, a topology, a rule or a delay that is none, or fixed
             weights with a rule.
         ShapeError: weights that are not flat, or an attribute or ids of another length.
-        NumericError: weights that are not finite numbers.
+        NumericError: weights that are not finite numbers, or against the sign.
 
     Example:
         >>> from circuitgraph.topologies import Dense
@@ -48,6 +51,7 @@ class Projection:
     attributes: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     ids: np.ndarray | None = None
     next_id: int = 0
+    sign: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or f"{self.pre}->{self.post}")
@@ -57,6 +61,7 @@ class Projection:
         self._check_laws(where)
         object.__setattr__(self, "delay", int(self.delay))
         object.__setattr__(self, "weight", _as_weight(self.weight, where))
+        self._check_sign(where)
         columns = frozen_columns(self.attributes, f"{where}: attribute", self.n_slots)
         object.__setattr__(self, "attributes", columns)
         object.__setattr__(self, "ids", frozen_ids(self.ids, self.n_slots, where))
@@ -71,6 +76,14 @@ class Projection:
         if self.rule is not None and self.fixed:
             raise StructureError(f"{where}: fixed weights cannot have a rule (got {self.rule!r}); pass fixed=False")
 
+    def _check_sign(self, where: str) -> None:
+        if not is_integer(self.sign, -1) or self.sign > 1:
+            raise StructureError(f"{where}: bad sign (got {self.sign!r}, expected 1, -1, or 0 for any)")
+        if self.sign and self.n_slots and (self.sign * self.weight).min() < 0:
+            k = int(np.argmin(self.sign * self.weight))
+            got = f"got {self.weight[k]} at slot {k}, expected sign {self.sign:+d} or zero"
+            raise NumericError(f"{where}: weight against its sign ({got}); `learn` keeps signs, after the optimiser")
+
     @property
     def n_slots(self) -> int:
         """Count independent weights."""
@@ -82,7 +95,7 @@ class Projection:
         return np.arange(self.n_slots) if self.ids is None else self.ids
 
     def _identity(self) -> tuple[Any, ...]:
-        return self.name, self.pre, self.post, self.topology, self.rule, self.delay, self.port, self.fixed
+        return self.name, self.pre, self.post, self.topology, self.rule, self.delay, self.port, self.fixed, self.sign
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Projection):
@@ -118,10 +131,14 @@ def draw_weight(
     weight: np.ndarray | Initializer | float | None,
     rng: np.random.Generator | int,
     name: str,
+    sign: int = 0,
 ) -> np.ndarray:
     """Make one weight per slot out of what `connect` was given: an array, a number, an initializer or nothing."""
+    if weight is None and topology.plastic:
+        drawn = normal()(stream(rng, name), topology.n_slots(*shapes), topology.fan_in(*shapes))
+        return sign * abs(drawn) if sign else drawn
     if weight is None:
-        weight = normal() if topology.plastic else 1.0
+        weight = -1.0 if sign == -1 else 1.0
     if callable(weight):
         return weight(stream(rng, name), topology.n_slots(*shapes), topology.fan_in(*shapes))
     given = _as_numbers(weight, f"projection {name!r}")

@@ -148,7 +148,8 @@ def crossed(post: np.ndarray, pre: np.ndarray, n_pre: int) -> np.ndarray:
     pairs = post[:, None] * n_pre + pre
     pairs[post < 0] = -1
     pairs[:, pre < 0] = -1
-    return pairs.ravel()
+    flat: np.ndarray = pairs.ravel()
+    return flat
 
 
 def moved_to(index: np.ndarray, size: int) -> np.ndarray:

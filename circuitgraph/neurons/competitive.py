@@ -94,7 +94,8 @@ class BatchNorm(Neuron):
 class KWinners(Neuron):
     """Let the k strongest pass and silence the rest: among the units of each site, or among all neurons.
 
-    Exactly k pass, also where inputs are equal; which of equals is the device's choice.
+    Exactly k pass, also where inputs are equal; which of equals is the device's choice.  The fixed point of strong
+    lateral inhibition; k = 1 is a hard winner.
 
     Example:
         >>> import torch

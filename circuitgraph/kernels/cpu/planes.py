@@ -183,7 +183,8 @@ def push_planes(wiring: Wiring, planes: Tensor, table: Tensor, vals: Tensor, y: 
         x=planes.data_ptr(), x_tile=lanes * size, table=offsets.data_ptr(), keys=len(table),
         cols=wiring.cols.data_ptr(), vals=vals.data_ptr(), begins=begins, step=step, blocks=blocks,
         starts=wiring.starts.data_ptr(), chunks=chunks, parts=parts, room=room.data_ptr(),
-        rows=len(table) * lanes * size, size=room.stride(0) * size, used=used, y=y.data_ptr(), y_unit=y.stride(1), at=at.data_ptr(), seat=0,
+        rows=len(table) * lanes * size, size=room.stride(0) * size, used=used, y=y.data_ptr(), y_unit=y.stride(1),
+        at=at.data_ptr(), seat=0,
     )  # fmt: skip
 
 
