@@ -1,4 +1,4 @@
-"""The five contracts, as functions that anyone can call on a topology, kernel, neuron, rule or edit of their own.
+"""The contracts, as functions that anyone can call on a topology, kernel, neuron, rule, edit or score of their own.
 
 Each returns nothing and raises AssertionError with what was expected.  The library's own tests run them over
 everything registered.
@@ -19,11 +19,14 @@ from torch import Tensor
 from circuitgraph import registry
 from circuitgraph.compiler import Network, compile
 from circuitgraph.edits import Edit
+from circuitgraph.errors import StructureError
 from circuitgraph.ir import Circuit, Projection, Remap, Shape, Topology, Value, n_neurons
 from circuitgraph.ir.value import decode, encode
 from circuitgraph.kernels import Ends, Kernel, Reference, make_kernel
 from circuitgraph.neurons import Neuron
 from circuitgraph.rules import Rule, Signals, weight_change
+from circuitgraph.structural.look import look
+from circuitgraph.structural.scores import Score
 
 SIZES: tuple[int, ...] = (0, 1, 3)
 """Batch sizes that kernels are checked with."""
@@ -64,6 +67,53 @@ def check_topology(topology: Topology, pre: Shape, post: Shape) -> None:
     again = topology.synapses(pre, post)
     for column in ("pre", "post", "slot", "coef"):
         _equal(getattr(again, column), getattr(synapses, column), f"{topology!r}: {column} of a second call")
+    _check_resized(topology, pre, post)
+
+
+def _check_resized(topology: Topology, pre: Shape, post: Shape) -> None:
+    """Check that a law follows units that go and come: each slot that is left has the ends that it had."""
+    tied = topology.tied(pre, post)
+    some = [np.append(np.arange(1, n), -1) for n in (pre[0], post[0])]
+    wanted = [(np.arange(pre[0]), np.arange(post[0])), (some[0], some[0] if tied else some[1])]
+    for pre_units, post_units in wanted:
+        try:
+            law, index = topology.resized(pre, post, pre_units, post_units)
+        except StructureError:
+            continue
+        shapes = (len(pre_units), *pre[1:]), (len(post_units), *post[1:])
+        law.check(*shapes)
+        new, old, alive = law.slots(*shapes), topology.slots(pre, post), index >= 0
+        assert len(index) == len(new), f"{topology!r}: resized lists {len(index)} slots, expected {len(new)}"
+        assert (np.diff(index[alive]) > 0).all(), f"{topology!r}: resized changes the order of slots"
+        for end, units, shape in (("pre", pre_units, pre), ("post", post_units, post)):
+            kind, sites = getattr(old, f"{end}_end"), n_neurons(shape) // shape[0]
+            was, now = getattr(old, end)[index[alive]], getattr(new, end)[alive]
+            if kind == "neuron":
+                now = units[now // sites] * sites + now % sites
+            elif kind == "unit":
+                now = units[now]
+            _equal(now, was, f"{topology!r}: {end} ends of resized slots")
+
+
+def check_score(score: Score) -> None:
+    """Check a score: one real number for each slot and unit, higher to keep, without changing what it looks at."""
+    check_value(score)
+    rng = torch.Generator().manual_seed(0)
+    start = Circuit().add("x", (3, 4)).connect("x", "y", registry.topologies["conv"](3, padding=1), units=2)
+    net = compile(start.connect("y", "z", registry.topologies["erdos-renyi"](0.6), units=4))
+    data = [(torch.randn(5, 3, 4, generator=rng), torch.randn(5, 4, generator=rng)) for _ in range(2)]
+    before = net.snapshot()
+    for _ in range(2):
+        seen = look(net, ["x->y"], data, loss=lambda y, t: (y - t).square().mean(), reads=score.reads, rng=0)
+        found = {name: (score.score(s), score.score_units([s])) for name, s in seen.items()}
+    assert net.snapshot() == before, f"{score!r}: changed the network"
+    for name, (slots, units) in found.items():
+        p = before.projection(name)
+        for what, got, size in (("slots", slots, p.n_slots), ("units", units, before.population(p.post).n_units)):
+            assert got.shape == (size,), f"{score!r}: {what} of {name!r}, {tuple(got.shape)}, expected ({size},)"
+            assert not got.isnan().any(), f"{score!r}: {what} of {name!r} hold NaN"
+        again = score.score(seen[name])
+        _close(again, slots, 0, f"{score!r}: a second look at {name!r}")
 
 
 def check_kernel(kernel: type[Kernel], topology: Topology, pre: Shape, post: Shape) -> None:

@@ -115,7 +115,8 @@ class Conv(Topology):
         if self.tied(pre, post):
             # One group is left as a plain convolution, and its next unit would hear all; see `Grow`.
             return self.replace(groups=len(pre_units)), neurons_of(pre_units, taps)
-        if self.groups > 1 and (len(pre_units) != pre[0] or len(post_units) != post[0]):
+        same = np.array_equal(pre_units, np.arange(pre[0])) and np.array_equal(post_units, np.arange(post[0]))
+        if self.groups > 1 and not same:
             got = f"got {len(pre_units)} pre and {len(post_units)} post units of {pre[0]} and {post[0]}"
             raise StructureError(f"{self!r}: groups cannot follow a change of units ({got}); use groups=1")
         if self.groups > 1:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from circuitgraph.errors import ShapeError
+from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir.shape import Shape, n_neurons, n_sites, neuron_end
 from circuitgraph.ir.tables import Slots, Synapses
 from circuitgraph.ir.topology import Topology, crossed, need_units, neurons_of, same_sites
@@ -126,7 +126,7 @@ class Gather(_Relay):
     def resized(
         self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
     ) -> tuple[Topology, np.ndarray]:
-        return self, pre_units
+        return self, _on_one(self, post_units, pre_units)
 
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return (1, *pre[1:])
@@ -158,7 +158,7 @@ class Spread(_Relay):
     def resized(
         self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
     ) -> tuple[Topology, np.ndarray]:
-        return self, post_units
+        return self, _on_one(self, pre_units, post_units)
 
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return (need_units(self, units), *pre[1:])
@@ -171,3 +171,10 @@ class Spread(_Relay):
     @classmethod
     def examples(cls) -> list[tuple[Topology, Shape, Shape]]:
         return [(cls(), (1,), (3,)), (cls(), (1, 2, 3), (2, 2, 3))]
+
+
+def _on_one(topology: Topology, one: np.ndarray, many: np.ndarray) -> np.ndarray:
+    """Follow a change of the many units that one interneuron serves."""
+    if len(one) != 1:
+        raise StructureError(f"{topology!r}: one interneuron at each site (got {len(one)} units, expected 1)")
+    return np.where(one[0] < 0, -1, many)

@@ -10,6 +10,7 @@ from circuitgraph.ir import Circuit, Shape, Topology
 from circuitgraph.kernels import Kernel
 from circuitgraph.neurons import Neuron
 from circuitgraph.rules import Rule
+from circuitgraph.structural.scores import Score
 
 TILE = np.arange(0, 256, 4)
 ONE_TILE = cg.Explicit(TILE % 16, TILE // 16), (32,), (16,)
@@ -52,6 +53,11 @@ def test_every_neuron_minds_its_contract(neuron: Neuron, shape: Shape) -> None:
 @pytest.mark.parametrize("rule", [e for n in registry.rules for e in registry.rules[n].examples()], ids=repr)
 def test_every_rule_gives_the_same_change_on_every_wiring(rule: Rule) -> None:
     testing.check_rule(rule)
+
+
+@pytest.mark.parametrize("score", [e for n in registry.scores for e in registry.scores[n].examples()], ids=repr)
+def test_every_score_gives_each_slot_a_number(score: Score) -> None:
+    testing.check_score(score)
 
 
 @pytest.mark.parametrize(
