@@ -7,7 +7,7 @@ import numpy as np
 from circuitgraph.edits.edit import Edit
 from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir import Circuit, Remap, value
-from circuitgraph.ir.value import index_array, n_different
+from circuitgraph.ir.value import given_up, index_array, n_different
 from circuitgraph.registry import edits
 from circuitgraph.topologies import Conv, Dense, Pruned
 
@@ -54,13 +54,15 @@ class RemoveSlots(Edit):
         if self.slots.min() < 0 or self.slots.max() >= old.n_slots:
             got = f"got {self.slots.min()} to {self.slots.max()}, expected 0 to {old.n_slots - 1}"
             raise ShapeError(f"{self!r}: slot out of range ({got})")
-        keep = np.delete(np.arange(old.n_slots), self.slots)
+        alive = np.ones(old.n_slots, bool)
+        alive[self.slots] = False
+        keep = given_up(np.flatnonzero(alive))
         new = circuit.replace_projection(
             old.name,
             topology=Pruned(old.topology, keep),
-            weight=old.weight[keep],
+            weight=given_up(old.weight[keep]),
             attributes={k: v[keep] for k, v in old.attributes.items()},
-            ids=old.slot_ids[keep],
+            ids=keep if old.ids is None else given_up(old.ids[keep]),
         )
         return new, Remap(slots={old.name: keep})
 

@@ -11,7 +11,7 @@ from circuitgraph.edits.units import reindexed
 from circuitgraph.errors import ShapeError
 from circuitgraph.ir import Circuit, Projection, Remap, Topology, value
 from circuitgraph.ir.shape import Shape, n_neurons, n_sites
-from circuitgraph.ir.value import index_array, n_different
+from circuitgraph.ir.value import given_up, index_array, n_different
 from circuitgraph.registry import edits
 from circuitgraph.topologies import Conv, Dense, ErdosRenyi, Explicit, GraphEdges, Pruned
 
@@ -174,7 +174,7 @@ def _extended(p: Projection, pre: Shape, post: Shape, keys: np.ndarray) -> tuple
         merged = np.sort(np.concatenate([present, keys]), kind="stable")
         index = np.searchsorted(present, merged)
         found = np.append(present, -1)[index] == merged
-        return law if len(merged) == n else Pruned(law, merged), np.where(found, index, -1)
+        return law if len(merged) == n else Pruned(law, given_up(merged)), given_up(np.where(found, index, -1))
     every = np.concatenate([present, keys])
     index = np.concatenate([np.arange(len(present)), np.full(len(keys), -1)])
     if isinstance(law, GraphEdges):

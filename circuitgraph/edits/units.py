@@ -8,6 +8,7 @@ import numpy as np
 from circuitgraph.errors import StructureError
 from circuitgraph.ir import ABSENT, Circuit, Population, Projection, Remap, Topology
 from circuitgraph.ir.remap import carry
+from circuitgraph.ir.value import given_up
 
 
 def change_units(circuit: Circuit, wanted: Mapping[str, np.ndarray]) -> tuple[Circuit, Remap]:
@@ -94,10 +95,11 @@ def reindexed(p: Projection, topology: Topology, index: np.ndarray, *, fresh: fl
     new = np.flatnonzero(index < 0)
     ids = carry(index, p.slot_ids, np.zeros(len(index), np.int64))
     ids[new] = p.next_id + np.arange(len(new))
+    given_up(ids)
     return dataclasses.replace(
         p,
         topology=topology,
-        weight=carry(index, p.weight, np.full(len(index), fresh, p.weight.dtype)),
+        weight=given_up(carry(index, p.weight, np.full(len(index), fresh, p.weight.dtype))),
         attributes={k: carried_column(index, v) for k, v in p.attributes.items()},
         ids=ids,
         next_id=p.next_id + len(new),

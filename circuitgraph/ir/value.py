@@ -121,6 +121,18 @@ def frozen_array(a: Any, dtype: Any) -> np.ndarray:
     return out
 
 
+def given_up(a: np.ndarray) -> np.ndarray:
+    """Give an array up: nobody writes to it any more, so a value that takes it need not copy it.
+
+    Example:
+        >>> a = given_up(np.arange(3))
+        >>> frozen_array(a, np.int64) is a
+        True
+    """
+    a.flags.writeable = False
+    return a
+
+
 def index_array(given: Any, where: str, dtype: type[np.integer[Any]] = np.int64) -> np.ndarray:
     """Read a flat list of indices as a frozen array, of int64 where they do not fit the type asked for.
 

@@ -8,7 +8,7 @@ from circuitgraph.errors import ShapeError
 from circuitgraph.ir.shape import Shape, n_neurons
 from circuitgraph.ir.tables import Slots, Synapses
 from circuitgraph.ir.topology import Topology, moved_to
-from circuitgraph.ir.value import frozen_array, index_array, value
+from circuitgraph.ir.value import given_up, index_array, value
 from circuitgraph.registry import topologies
 from circuitgraph.topologies.conv import Conv, Pool
 from circuitgraph.topologies.dense import Dense
@@ -41,7 +41,7 @@ class Pruned(Topology):
             raise ShapeError(f"Pruned: keep does not rise (got {_head(keep)}, expected each index once, in order)")
         if isinstance(self.topology, Pruned):
             check_range(self.topology, "keep", keep, len(self.topology.keep))
-            keep = frozen_array(self.topology.keep[keep], np.int64)
+            keep = given_up(self.topology.keep[keep])
             object.__setattr__(self, "topology", self.topology.topology)
         object.__setattr__(self, "keep", keep)
 
@@ -74,8 +74,8 @@ class Pruned(Topology):
         whole, old = self.topology.resized(pre, post, pre_units, post_units)
         kept = moved_to(self.keep, self.topology.n_slots(pre, post))
         index = np.where(old >= 0, kept[old], -1)
-        keep = np.flatnonzero(index >= 0)
-        return Pruned(whole, keep), index[keep]
+        keep = given_up(np.flatnonzero(index >= 0))
+        return Pruned(whole, keep), given_up(index[keep])
 
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return self.topology.post_shape(pre, units)
