@@ -1,8 +1,8 @@
 """Edits of a live network with ten million slots: score, choose, remap, carry the optimiser, choose kernels again.
 
-Three edits in a row on one network, as training makes them: a tenth of the slots goes by magnitude, then another; units are
-born; the number of slots that is left is rewired (a thirtieth of them).  Each time is one edit; the first of all also makes
-machine code.  The last line counts slots after each of a thousand prune-and-grow steps of a small network.
+Four edits in a row on one network, as training makes them: a tenth of the slots goes by magnitude, then another; units are
+born; a thirtieth of what is left is rewired.  The first edit also makes machine code.  The last line counts slots after
+each of a thousand prune-and-grow steps of a small network.
 
     python benchmarks/edits.py [--slots 10000000] [--json]      --json writes benchmarks/results/edits.jsonl
 """
@@ -17,8 +17,7 @@ import torch
 import circuitgraph as cg
 from circuitgraph.bench.report import environment
 from circuitgraph.ir import Remap
-from circuitgraph.structural import Fraction, Magnitude, Prune
-from circuitgraph.structural.rewire import SET, rewire
+from circuitgraph.structural import SET, Fraction, Magnitude, Prune, rewire
 
 RESULTS = Path(__file__).parent / "results" / "edits.jsonl"
 WIDE, SHARE = 4096, 1 / 30

@@ -50,14 +50,14 @@ _HOMES = {
     "circuitgraph.views": "from_adjacency from_networkx from_pandas to_adjacency to_networkx to_pandas",
     "circuitgraph.io": "load save",
     "circuitgraph.edits": (
-        "AddSlots CentreSurround Dale Edit Grow Inhibit LateralInhibition RemoveSlots RemoveUnits Rewire "
-        "SheetInhibition Tidy Together"
+        "AddSlots CentreSurround Dale Edit Grow Inhibit LateralInhibition Merge RemoveSlots RemoveUnits Rewire "
+        "SheetInhibition Split Tidy Together"
     ),
     "circuitgraph.kernels": "Kernel tune_allocator",
     "circuitgraph.neurons": "BatchNorm Divide Exponential Homeostatic KWinners Linear Neuron ReLU Softmax Triangle",
     "circuitgraph.rules": "AntiHebb HardWTA Hebb Instar Oja Rule SoftHebb Term",
     "circuitgraph.compiler": "Log Network Plan State carry compile replay",
-    "circuitgraph.structural": "Prune Trainer",
+    "circuitgraph.structural": "Newborns Prune Trainer",
     "circuitgraph.data": "ImageSet load_images",
     "circuitgraph.nets": "ConvLayer hebbian_cnn mlp",
 }

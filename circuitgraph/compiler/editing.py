@@ -25,7 +25,7 @@ def edit_network(net: "Network", edit: Edit, reason: str) -> LiveRemap:
     circuit, remap = edit.apply(given)
     if circuit is given:
         net.log.add(edit, reason, net.circuit, net.circuit, remap, changed=False)
-        return LiveRemap(remap.units, remap.slots, remap.removed)
+        return LiveRemap(remap.units, remap.slots, remap.removed, remap.rewritten)
     undo, before = _way_back(net, circuit, remap), net.circuit
     live = _install(net, circuit, remap)
     net.log.add(edit, reason, before, circuit, remap)
@@ -50,7 +50,7 @@ def _install(net: "Network", circuit: Circuit, remap: Remap) -> LiveRemap:
     new = dict(net.weights.items())
     replaced = [name for name in {**old, **new} if old.get(name) is not new.get(name)]
     parameters = tuple(Carried(old.get(n), new.get(n), _index(old.get(n), new.get(n), remap, n)) for n in replaced)
-    live = LiveRemap(remap.units, remap.slots, remap.removed, parameters)
+    live = LiveRemap(remap.units, remap.slots, remap.removed, remap.rewritten, parameters)
     bury(live)
     return live
 
@@ -73,9 +73,12 @@ def _way_back(net: "Network", after: Circuit, remap: Remap) -> Undo:
         {p.name for p in circuit.populations} | {p.name for p in circuit.projections} for circuit in (after, before)
     ]
     gone = names[0] - names[1]
-    weights = {n: _lost(net.weights[n], i) for n, i in slots.items()}
+    rewritten = {n: remap.slots[n][at] if n in remap.slots else at for n, at in remap.rewritten.items()}
+    weights = {n: _lost(net.weights[n], i, rewritten.get(n)) for n, i in slots.items()}
+    for n in rewritten.keys() - slots.keys():
+        weights[n] = _lost(net.weights[n], np.zeros(0, np.int64), rewritten[n])
     memory = {(n, key): _lost(value, i) for n, i in units.items() for key, value in memory_of(net.memory, n).items()}
-    return Undo(before, Remap(units, slots, frozenset(gone)), weights, memory)
+    return Undo(before, Remap(units, slots, frozenset(gone), rewritten), weights, memory)
 
 
 def _turned(
@@ -91,8 +94,9 @@ def _turned(
     return out
 
 
-def _lost(live: Tensor, index: np.ndarray) -> tuple[np.ndarray, Tensor]:
+def _lost(live: Tensor, index: np.ndarray, rewritten: np.ndarray | None = None) -> tuple[np.ndarray, Tensor]:
     at = np.flatnonzero(index < 0)
+    at = at if rewritten is None else np.union1d(at, rewritten)
     return at, live.detach()[torch.tensor(at, device=live.device)]
 
 

@@ -209,13 +209,15 @@ def _carried_weight(old: Parts, p: Projection, remap: Remap, place: _Place) -> n
     index = remap.slots.get(p.name)
     if before is None or (index is None and p.name in remap.removed):
         return _parameter(place.move(torch.tensor(p.weight)), p)
-    live = old.weights[p.name]
+    live, rewritten = old.weights[p.name], remap.rewritten.get(p.name)
     trained_alike = (before.rule is None, before.fixed) == (p.rule is None, p.fixed)
     if index is None:
         _check_size(f"projection {p.name!r}", len(live), p.n_slots, "slots")
+        if rewritten is not None:
+            live = _parameter(_rewritten(live.detach(), rewritten, p.weight), p).requires_grad_(live.requires_grad)
         return live if trained_alike else _parameter(live.detach(), p)
     _check_size(f"projection {p.name!r}", len(index), p.n_slots, "slots")
-    new = _parameter(_take(live.detach(), index, p.weight), p)
+    new = _parameter(_rewritten(_take(live.detach(), index, p.weight), rewritten, p.weight), p)
     new.requires_grad = live.requires_grad if trained_alike else new.requires_grad
     return new
 
@@ -243,6 +245,14 @@ def _take(live: Tensor, index: np.ndarray, fresh: np.ndarray) -> Tensor:
     out[alive] = live[at[alive]]
     out[~alive] = torch.tensor(fresh[index < 0]).to(live)
     return out
+
+
+def _rewritten(carried: Tensor, at: np.ndarray | None, fresh: np.ndarray) -> Tensor:
+    """Take the weights of slots that the edit has set anew from the circuit that it made."""
+    if at is None:
+        return carried
+    index = torch.tensor(at, device=carried.device)
+    return carried.index_copy(0, index, torch.tensor(fresh[at]).to(carried))
 
 
 def _initial_memory(circuit: Circuit, p: Population) -> dict[str, Tensor]:

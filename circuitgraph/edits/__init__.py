@@ -1,6 +1,7 @@
 """Changes of structure: a circuit to a circuit, and a remap."""
 
 from circuitgraph.edits.dale import Dale
+from circuitgraph.edits.divide import Merge, Split
 from circuitgraph.edits.edit import Edit
 from circuitgraph.edits.grow import Grow, RemoveUnits, Tidy
 from circuitgraph.edits.inhibit import Inhibit
@@ -10,6 +11,6 @@ from circuitgraph.edits.slots import AddSlots, Rewire, whole_keys
 from circuitgraph.edits.together import Together
 
 __all__ = [
-    "AddSlots", "CentreSurround", "Dale", "Edit", "Grow", "Inhibit", "LateralInhibition", "RemoveSlots", "RemoveUnits",
-    "Rewire", "SheetInhibition", "Tidy", "Together", "whole_keys",
+    "AddSlots", "CentreSurround", "Dale", "Edit", "Grow", "Inhibit", "LateralInhibition", "Merge", "RemoveSlots",
+    "RemoveUnits", "Rewire", "SheetInhibition", "Split", "Tidy", "Together", "whole_keys",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """A training loop in which gradient steps, rules and edits take turns."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from circuitgraph.compiler import Network, carry
+from circuitgraph.compiler import Network, State, carry
 from circuitgraph.compiler.inputs import Input
 from circuitgraph.edits import Edit
 from circuitgraph.errors import DataError, NumericError, RuleError
 from circuitgraph.ir import Remap
+from circuitgraph.structural.growth import Newborns
 from circuitgraph.structural.look import Data, Loss
 from circuitgraph.structural.prune import Prune
 from circuitgraph.structural.schedules import Schedule
@@ -20,7 +21,10 @@ from circuitgraph.structural.schedules import Schedule
 
 @dataclass(frozen=True)
 class Moment:
-    """What an action may look at: the network, steps done, the density that a ramp has reached, data to look at."""
+    """What an action may look at: the network, steps done, the density that a ramp has reached, data to look at.
+
+    `metrics` are those of the step just done, and `state` is its activity; before the first step there are none.
+    """
 
     net: Network
     step: int
@@ -28,6 +32,8 @@ class Moment:
     probe: Data | None
     loss: Loss | None
     rng: torch.Generator
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    state: State | None = None
 
 
 Action = Callable[[Moment], Remap | Sequence[Remap] | None]
@@ -42,7 +48,8 @@ class Trainer:
 
     After each batch: backward and `optimizer.step()` (where there is a loss), `scheduler.step()`, `net.learn`, then
     every action that is due, in the order given; the optimiser is carried over each edit.  An action is an `Edit`, a
-    `Prune` or a function of a `Moment`; `probe` is the training data that scores look at.
+    `Prune`, a `Newborns` or a function of a `Moment` (a trigger, see `Plateau`); `probe` is the training data that
+    scores and directions look at.
 
     Example:
         >>> import circuitgraph as cg
@@ -58,7 +65,7 @@ class Trainer:
     net: Network
     optimizer: torch.optim.Optimizer | None = None
     loss: Loss | None = None
-    actions: Sequence[tuple[Schedule, Action | Edit | Prune]] = ()
+    actions: Sequence[tuple[Schedule, Action | Edit | Prune | Newborns]] = ()
     scheduler: Any = None
     probe: Data | None = None
     callbacks: Sequence[Callback] = ()
@@ -112,17 +119,18 @@ class Trainer:
             self.scheduler.step()
         net.learn(state)
         self.step += 1
-        self._act()
+        self._act(row, state.detach())
         return row | {"slots": float(net.circuit.n_slots)}
 
-    def _act(self) -> None:
+    def _act(self, metrics: Mapping[str, float] | None = None, state: State | None = None) -> None:
         self.net.log.step = self.step
         for schedule, action in self.actions:
             if not schedule.due(self.step):
                 continue
-            moment = Moment(self.net, self.step, schedule.at(self.step), self.probe, self.loss, self.rng)
+            looks = self.net, self.step, schedule.at(self.step), self.probe, self.loss, self.rng
+            moment = Moment(*looks, metrics or {}, state)
             entries = len(self.net.log.entries)
-            done = _acted(action, moment)
+            done = act(action, moment)
             remaps = [done] if isinstance(done, Remap) else list(done or ())
             if len(remaps) < len(self.net.log.entries) - entries:
                 got = f"got {len(remaps)} remaps of {len(self.net.log.entries) - entries} edits"
@@ -132,12 +140,15 @@ class Trainer:
                     carry(self.optimizer, remap)
 
 
-def _acted(action: Action | Edit | Prune, moment: Moment) -> Remap | Sequence[Remap] | None:
+def act(action: Action | Edit | Prune | Newborns, moment: Moment) -> Remap | Sequence[Remap] | None:
+    """Do what an action says, and return what its edits returned."""
     if isinstance(action, Edit):
         return moment.net.edit(action)
     if isinstance(action, Prune):
         seed = int(torch.randint(2**31, (), generator=moment.rng))
         return action(moment.net, moment.probe, loss=moment.loss, rng=seed, density=moment.density)
+    if isinstance(action, Newborns):
+        return action(moment.net, moment.probe, loss=moment.loss)
     return action(moment)
 
 

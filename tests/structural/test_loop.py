@@ -6,8 +6,7 @@ import torch.nn.functional as F
 
 import circuitgraph as cg
 from circuitgraph.errors import DataError, NumericError, RuleError
-from circuitgraph.structural import Cyclic, Every, Fraction, Magnitude, Moment, Once, Prune, Trainer
-from circuitgraph.structural.rewire import SET, rewire
+from circuitgraph.structural import SET, Cyclic, Every, Fraction, Magnitude, Moment, Once, Prune, Trainer, rewire
 
 
 def net(rule: cg.Rule | None = None) -> cg.Network:

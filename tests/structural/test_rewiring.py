@@ -16,7 +16,7 @@ from circuitgraph.edits.slots import whole_keys
 from circuitgraph.errors import ShapeError, StateError, StructureError, UnknownNameError
 from circuitgraph.structural.heard import Heard, listen
 from circuitgraph.structural.link_prediction import Bipartite, ch3_l3
-from circuitgraph.structural.rewire import (
+from circuitgraph.structural.rewiring import (
     SET,
     CannistraciHebb,
     Rewiring,
@@ -154,7 +154,7 @@ def test_missing_slots_are_different_and_all_of_them_can_be_drawn(n: int, seed: 
 def test_rigl_grows_where_the_gradient_of_the_whole_law_is_largest(
     law: str, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("circuitgraph.structural.rewire.BLOCK", block)
+    monkeypatch.setattr("circuitgraph.structural.rewiring.BLOCK", block)
     net = cg.compile(circuit_of(law))
     heard, before, share = error_at(net), keys_of(net), 0.4
     found = RigL(share).propose(net, "x->y", rng=0, heard=heard)
