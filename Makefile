@@ -37,6 +37,11 @@ results: $(VENV)/.installed
 	$(BIN)/python benchmarks/pruned_softhebb.py --json
 	$(BIN)/python benchmarks/large.py --json
 	$(BIN)/python benchmarks/many_projections.py --json
+	$(BIN)/python benchmarks/edits.py --json
+	$(BIN)/python benchmarks/communities.py --json
+	$(BIN)/python benchmarks/sparse_training.py --json
+	$(BIN)/python -m circuitgraph.bench communities --seeds 5 --json > $(RESULTS)/bench_communities.jsonl
+	$(BIN)/python -m circuitgraph.bench mnist --preset cortical-mlp --seeds 3 --json > $(RESULTS)/mnist-cortical-mlp.jsonl
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/table.py --write
 

@@ -1,8 +1,8 @@
 """Edits of a live network with ten million slots: score, choose, remap, carry the optimiser, choose kernels again.
 
-Four edits in a row on one network, as training makes them: a tenth of the slots goes by magnitude, then another; units are
-born; a thirtieth of what is left is rewired.  The first edit also makes machine code.  The last line counts slots after
-each of a thousand prune-and-grow steps of a small network.
+Four edits in a row on one network, as training makes them: a tenth of the slots goes by magnitude, then another; units
+are born; a thirtieth of what is left is rewired.  The first edit also makes machine code.  The last line counts slots
+after each of a thousand prune-and-grow steps of a small network.
 
     python benchmarks/edits.py [--slots 10000000] [--json]      --json writes benchmarks/results/edits.jsonl
 """

@@ -26,7 +26,7 @@ def spread(values: list[float]) -> str:
 
 def accuracy_row(path: Path) -> str | None:
     lines = read(path)
-    if not lines or "test_accuracy" not in lines[0]:
+    if not lines or "test_accuracy" not in lines[0] or not isinstance(lines[0]["seconds"], dict):
         return None
     first = lines[0]
     test, validation = ([line[k] for line in lines] for k in ("test_accuracy", "validation_accuracy"))
@@ -171,6 +171,83 @@ def large_table() -> list[str]:
     return out
 
 
+def edits_table() -> list[str]:
+    lines = results("edits")
+    if not lines:
+        return []
+    out = ["| `python benchmarks/edits.py` | slots before | after | new | edit s | carry s | together s |", rule(7)]
+    for line in lines:
+        if "total_s" in line:
+            counts = f"{line['slots_before']:,} | {line['slots_after']:,} | {line['new']:,}"
+            times = f"{line['edit_s']:g} | {line['carry_s']:g} | {line['total_s']:g}"
+            out.append(f"| {line['what']} | {counts} | {times} |")
+    return out
+
+
+def hidden_table() -> list[str]:
+    lines = [line for line in results("communities") if line["what"].startswith("hidden communities")]
+    if not lines:
+        return []
+    head = "overlap, `spectral` | number given | plain Bethe-Hessian | NMI of Leiden"
+    out = [f"| `python benchmarks/communities.py` | q | degree | signal | graphs | {head} |", rule(9)]
+    for line in lines:
+        found = [line[k] for k in ("spectral", "spectral_q_given", "plain_bethe_hessian", "leiden_nmi")]
+        where = f"{line['q']} | {line['degree']:g} | {line['signal']:g} | {line['graphs']}"
+        out.append(f"| {line['what']} | {where} | {' | '.join(f'{v:.3f}' for v in found)} |")
+    return out
+
+
+def community_speed_table() -> list[str]:
+    lines = [line for line in results("communities") if line["what"].startswith("time of")]
+    if not lines:
+        return []
+    out = ["| communities, median of rounds | edges | mixing | s | NMI with the planted ones |", rule(5)]
+    for line in lines:
+        name = line["what"].removeprefix("time of ")
+        out.append(f"| {name} | {line['edges']:,} | {line['mixing']:g} | {line['seconds']:.3g} | {line['nmi']:.3f} |")
+    alarms = [line for line in results("communities") if line["what"].startswith("false")]
+    out += ["", "| `spectral` on random graphs | nodes | degree | graphs | found communities in |", rule(5)]
+    return out + [
+        f"| false alarms | {a['nodes']:,} | {a['degree']:g} | {a['graphs']:,} | {a['false']} |" for a in alarms
+    ]
+
+
+def pruned_graphs_table() -> list[str]:
+    lines = results("bench_communities")
+    if not lines:
+        return []
+    graphs, methods = (list(dict.fromkeys(line[k] for line in lines)) for k in ("graph", "method"))
+    out = [f"| F1 of removed edges, % | {' | '.join(graphs)} |", rule(1 + len(graphs))]
+    for method in methods[1:]:
+        cells = [
+            spread([100 * line["f1"] for line in lines if (line["graph"], line["method"]) == (graph, method)])
+            for graph in graphs
+        ]
+        out.append(f"| {method} | {' | '.join(cells)} |")
+    return out
+
+
+def sparse_training_table() -> list[str]:
+    lines = [line for line in results("sparse_training") if line.get("test_accuracy") is not None]
+    if not lines:
+        return []
+    out = ["| `python benchmarks/sparse_training.py` | slots | seeds | test % | validation % |", rule(5)]
+    for key in dict.fromkeys((line["budget"], line["method"]) for line in lines):
+        mine = [line for line in lines if (line["budget"], line["method"]) == key]
+        test, validation = (spread([line[f"{k}_accuracy"] for line in mine]) for k in ("test", "validation"))
+        out.append(f"| {key[1]}, {key[0]} | {mine[0]['slots']:,} | {len(mine)} | {test} | {validation} |")
+    return out
+
+
+def results(name: str) -> list[Line]:
+    path = ROOT / f"benchmarks/results/{name}.jsonl"
+    return read(path) if path.exists() else []
+
+
+def rule(columns: int) -> str:
+    return "|" + " --- |" * columns
+
+
 PAGES = {
     "README.md": (accuracy_table, step_table),
     "docs/benchmarks.md": (
@@ -181,6 +258,11 @@ PAGES = {
         pruned_table,
         many_table,
         large_table,
+        edits_table,
+        sparse_training_table,
+        hidden_table,
+        community_speed_table,
+        pruned_graphs_table,
     ),
 }
 """Which tables a page shows."""

@@ -1,4 +1,4 @@
-"""The command line: `python -m circuitgraph.bench [RECIPE] [OPTIONS]`, or `... kernels [OPTIONS]`."""
+"""The command line: `python -m circuitgraph.bench [RECIPE] [OPTIONS]`, `... kernels`, or `... communities`."""
 
 import json
 import shlex
@@ -16,7 +16,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from circuitgraph import io
-from circuitgraph.bench import kernel_report, kernels, pictures, report
+from circuitgraph.bench import community_report, community_tasks, kernel_report, kernels, pictures, report
 from circuitgraph.bench.recipes import RECIPES
 from circuitgraph.bench.run import Outcome, activity_type, result_line, run_seed
 from circuitgraph.bench.settings import Preset, Recipe, Settings
@@ -152,6 +152,34 @@ def bench_kernels(
         raise typer.Exit(130)
 
 
+@app.command("communities")
+def bench_communities(
+    graphs: Annotated[str | None, typer.Option(help="which graphs: 'blocks,lfr,attached,hidden'")] = None,
+    seeds: Annotated[str, typer.Option(help="how many seeds, or which: '3' or '0,5,7'")] = "3",
+    quick: Annotated[bool, typer.Option("--quick", help="two kinds of graphs, a short training")] = False,
+    out: Annotated[Path, typer.Option(help="folder for results and the picture")] = Path("runs/communities"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print one JSON line per result and nothing else on standard output")
+    ] = False,
+) -> None:
+    """Prune edges between weakly interacting nodes of a graph network, against communities, chance and the truth."""
+    console = Console(stderr=as_json)
+    base = community_tasks.QUICK if quick else community_tasks.CommunitySettings()
+    try:
+        changes = {"graphs": None if graphs is None else tuple(graphs.split(","))}
+        settings, numbers = _checked(community_tasks.CommunitySettings, base, changes), _seeds(seeds)
+        out.mkdir(parents=True, exist_ok=True)
+    except (CircuitGraphError, ValueError, OSError) as error:
+        _fail(str(error))
+    try:
+        stopped = community_report.run(console, settings, numbers, out, as_json, _command())
+    except CircuitGraphError as error:
+        _fail(str(error), code=1)
+    if stopped:
+        console.print("stopped: not all seeds and methods finished")
+        raise typer.Exit(130)
+
+
 def _measure_kernels(
     console: Console, settings: kernels.KernelSettings, where: torch.device
 ) -> tuple[list[kernels.Line], bool]:
@@ -223,7 +251,10 @@ def _list(console: Console) -> None:
             console.print(f"    {key:<10}{preset.about}{' (default)' if i == 0 else ''}", highlight=False)
     console.print("Run one: python -m circuitgraph.bench RECIPE --preset NAME --quick --seeds 3", highlight=False)
     console.print("Compare engines: python -m circuitgraph.bench kernels --quick", highlight=False)
-    console.print("All options: python -m circuitgraph.bench [kernels] --help", markup=False, highlight=False)
+    console.print("Prune graphs: python -m circuitgraph.bench communities --quick", highlight=False)
+    console.print(
+        "All options: python -m circuitgraph.bench [kernels|communities] --help", markup=False, highlight=False
+    )
 
 
 def _pick(known: dict[str, Any], name: str, what: str) -> Any:
@@ -233,7 +264,9 @@ def _pick(known: dict[str, Any], name: str, what: str) -> Any:
 
 
 def _settings(preset: Preset, quick: bool, changes: dict[str, Any]) -> Settings:
-    return _checked(Settings, preset.quick if quick and preset.quick is not None else preset.settings, changes)
+    return _checked(
+        type(preset.settings), preset.quick if quick and preset.quick is not None else preset.settings, changes
+    )
 
 
 def _checked(kind: type[S], base: S, changes: Mapping[str, Any]) -> S:

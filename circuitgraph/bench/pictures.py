@@ -20,6 +20,7 @@ def draw(outcomes: Sequence[Outcome], title: str, folder: Path) -> list[Path]:
         _accuracy(outcomes, title, folder / "accuracy.png"),
         _fields(outcomes[0].circuit, title, folder / "receptive_fields.png"),
         _norms(outcomes, title, folder / "weight_norms.png"),
+        _structure(outcomes, title, folder / "structure.png"),
     ]
     return [path for path in out if path is not None]
 
@@ -86,6 +87,23 @@ def _norms(outcomes: Sequence[Outcome], title: str, path: Path) -> Path | None:
     axes.axhline(1, color=INK, lw=0.8, ls=":", label="fixed point")
     axes.set(xlabel="unsupervised step", ylabel="mean weight norm of a unit", yscale="log")
     axes.legend(frameon=False, fontsize=8, loc="center right")
+    figure.savefig(path)
+    return path
+
+
+def _structure(outcomes: Sequence[Outcome], title: str, path: Path) -> Path | None:
+    """Draw how many slots and units each population and projection has, after each edit."""
+    table = outcomes[0].structure
+    if table is None or len(table) < 2:
+        return None
+    figure, axes = _axes(f"{title}: structure")
+    for kind, style in (("slots", "-"), ("units", "--")):
+        names = [c for c in table.columns if c.startswith(f"{kind} ") and table[c].nunique() > 1]
+        for name, color in zip([kind, *names], (INK, *ACCENTS * len(names)), strict=False):
+            last = f"{table[name].iloc[-1]:,.0f}"
+            axes.step(table["step"], table[name], style, where="post", color=color, lw=1.2, label=f"{name}: {last}")
+    axes.set(xlabel="training step", ylabel="units and slots left", yscale="log")
+    axes.legend(frameon=False, fontsize=7, loc="lower left")
     figure.savefig(path)
     return path
 

@@ -15,6 +15,7 @@ from circuitgraph.compiler import Network, compile
 from circuitgraph.data import ImageSet
 from circuitgraph.ir import Circuit
 from circuitgraph.train import Report, accuracy, extract, fit_end_to_end, fit_readout, settle_memory, unsupervised_pass
+from circuitgraph.views import Frame
 
 Phases = Callable[[str], Report]
 """Called with the name of a phase; gives the function that the phase reports to."""
@@ -31,6 +32,10 @@ class Outcome:
     validation_accuracy: float | None = None
     curve: list[dict[str, float]] = field(default_factory=list)
     norms: list[dict[str, float]] = field(default_factory=list)
+    found: dict[str, Any] = field(default_factory=dict)
+    """What else belongs into the result line."""
+    structure: Frame | None = None
+    """Curves of the structural log."""
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -48,6 +53,9 @@ def run_seed(preset: Preset, settings: Settings, data: ImageSet, seed: int, phas
     The unsupervised pass sees training images without labels.  The read-out is fitted twice with the same settings:
     without the validation images, for the validation accuracy, and with them, for the test accuracy.
     """
+    if preset.run is not None:
+        made: Outcome = preset.run(settings, data, seed, phases)
+        return made
     rng = torch.Generator().manual_seed(seed)
     outcome = Outcome(seed, preset.build(data.shape, data.n_classes, settings, seed))
     net = compile(
@@ -92,7 +100,7 @@ def result_line(
         "n_synapses": outcome.circuit.n_synapses,
         "activity": str(dtype).removeprefix("torch."),
         "settings": settings.model_dump(),
-    }
+    } | outcome.found
 
 
 def _run_backprop(

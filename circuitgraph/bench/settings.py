@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,6 +52,8 @@ class Preset:
     """Called as build(input shape, classes, settings, seed)."""
     settings: Settings = field(default_factory=Settings)
     quick: Settings | None = None
+    run: Callable[..., Any] | None = None
+    """Called as run(settings, data, seed, phases) where the preset trains in a way of its own; gives an Outcome."""
 
 
 @dataclass(frozen=True)
