@@ -236,7 +236,7 @@ def _wire(old: Circuit, new: Circuit, q: Projection, units: Mapping[str, np.ndar
         return AddSlots(q.name, [])
     wide, index = whole.resized(pre, post, units.get(q.pre, np.arange(pre[0])), units.get(q.post, np.arange(post[0])))
     density, at = q.n_slots / max(1, whole.n_slots(pre, post)), np.flatnonzero(index < 0)
-    table = wide.slots(*new.shapes(q.name)).take(at)
+    table = Pruned(wide, at).slots(*new.shapes(q.name))
     at_pre, at_post = _unit(table.pre, table.pre_end, pre), _unit(table.post, table.post_end, post)
     newcomer = at_post >= post[0] if q.post in units else np.zeros(len(at), bool)
     # Newcomers' own wiring comes first; what is left are slots from a newcomer to somebody who was there.

@@ -165,16 +165,20 @@ def _extended(p: Projection, pre: Shape, post: Shape, keys: np.ndarray) -> tuple
     if keys.min() < 0 or keys.max() >= n:
         got = f"got {keys.min()} to {keys.max()}, expected 0 to {n - 1}"
         raise ShapeError(f"AddSlots: key of projection {p.name!r} out of range ({got})")
-    known = np.isin(keys, present)
-    if known.any():
-        got = f"got key {keys[int(np.argmax(known))]}, expected keys of slots that are missing"
-        raise ShapeError(f"AddSlots: projection {p.name!r} has this slot already ({got})")
     law = p.topology.topology if isinstance(p.topology, Pruned) else p.topology
-    if not isinstance(law, GraphEdges) and law.listed(pre, post) is None:
-        merged = np.sort(np.concatenate([present, keys]), kind="stable")
-        index = np.searchsorted(present, merged)
-        found = np.append(present, -1)[index] == merged
-        return law if len(merged) == n else Pruned(law, given_up(merged)), given_up(np.where(found, index, -1))
+    listed = isinstance(law, GraphEdges) or law.listed(pre, post) is not None
+    rising, new = np.sort(present) if listed else present, np.sort(keys)
+    at = np.searchsorted(rising, new)
+    known = np.append(rising, -1)[at] == new
+    if known.any():
+        got = f"got key {new[int(np.argmax(known))]}, expected keys of slots that are missing"
+        raise ShapeError(f"AddSlots: projection {p.name!r} has this slot already ({got})")
+    if not listed:
+        old = np.ones(len(present) + len(new), bool)
+        old[at + np.arange(len(new))] = False
+        merged, index = np.empty(len(old), np.int64), np.full(len(old), -1)
+        merged[old], merged[~old], index[old] = present, new, np.arange(len(present))
+        return law if len(merged) == n else Pruned(law, given_up(merged)), given_up(index)
     every = np.concatenate([present, keys])
     index = np.concatenate([np.arange(len(present)), np.full(len(keys), -1)])
     if isinstance(law, GraphEdges):

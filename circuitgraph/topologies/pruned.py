@@ -12,7 +12,7 @@ from circuitgraph.ir.value import given_up, index_array, value
 from circuitgraph.registry import topologies
 from circuitgraph.topologies.conv import Conv, Pool
 from circuitgraph.topologies.dense import Dense
-from circuitgraph.topologies.sparse import check_range
+from circuitgraph.topologies.sparse import check_range, neuron_slots
 
 
 @topologies.register("pruned")
@@ -54,6 +54,8 @@ class Pruned(Topology):
         return self.topology.plastic
 
     def slots(self, pre: Shape, post: Shape) -> Slots:
+        if isinstance(self.topology, Dense):  # whose own table would be many times as long
+            return neuron_slots(self.keep % n_neurons(pre), self.keep // n_neurons(pre), pre, post)
         return self.topology.slots(pre, post).take(self.keep)
 
     def synapses(self, pre: Shape, post: Shape) -> Synapses:
