@@ -39,7 +39,9 @@ results: $(VENV)/.installed
 	$(BIN)/python benchmarks/many_projections.py --json
 	$(BIN)/python benchmarks/edits.py --json
 	$(BIN)/python benchmarks/communities.py --json
-	$(BIN)/python benchmarks/sparse_training.py --json
+	rm -f $(RESULTS)/sparse_training.jsonl
+	$(BIN)/python benchmarks/sparse_training.py --json --decay 3e-4 --method static set rigl ch3 ch3-soft ch2n-soft
+	$(BIN)/python benchmarks/sparse_training.py --json --decay 5e-4 --rate 0.025 --method dense
 	$(BIN)/python -m circuitgraph.bench communities --seeds 5 --json > $(RESULTS)/bench_communities.jsonl
 	$(BIN)/python -m circuitgraph.bench mnist --preset cortical-mlp --seeds 3 --json > $(RESULTS)/mnist-cortical-mlp.jsonl
 	$(BIN)/python benchmarks/import_time.py

@@ -1,5 +1,6 @@
-"""Two Hebbian convolution layers on MNIST."""
+"""Two Hebbian convolution layers on MNIST, and two cortical sheets that are pruned while they learn."""
 
+from circuitgraph.bench import cortical
 from circuitgraph.bench.settings import Settings
 from circuitgraph.bench.vision import image_recipe, softhebb_layers
 
@@ -10,3 +11,4 @@ RECIPE = image_recipe(
     Settings(epochs=30, learning_rate=1e-4, weight_decay=1.0, label_smoothing=0.1),
     Settings(widths=(48, 192), n_train=10_000, n_labelled=20_000, epochs=10),
 )
+RECIPE.presets["cortical-mlp"] = cortical.PRESET
