@@ -12,7 +12,7 @@ from circuitgraph.train import Report, silent
 def made() -> tuple[cortical.CorticalSettings, cortical.Outcome]:
     quick = cortical.PRESET.quick
     assert isinstance(quick, cortical.CorticalSettings)
-    settings = quick.model_copy(update={"widths": (96, 48), "epochs": 8, "budget": 3000, "n_labelled": None})
+    settings = quick.model_copy(update={"widths": (96, 48), "epochs": 40, "budget": 4000, "n_labelled": None})
     phases: Report = silent
     return settings, cortical.run(settings, load_images("digits"), 0, lambda name: phases)
 
