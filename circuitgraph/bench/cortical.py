@@ -166,7 +166,7 @@ def _trainer(net: Watched, settings: CorticalSettings, shown: Shown) -> Trainer:
         if not settings.dimension:
             return wrong
         assert net.last is not None
-        return wrong + settings.dimension * dimension_penalty((net.last[name] for name in HIDDEN), standardize=True)
+        return wrong + settings.dimension * dimension_penalty(net.last[name] for name in HIDDEN)
 
     def weak(moment: Moment) -> Remap | None:
         assert moment.density is not None
