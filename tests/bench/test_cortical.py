@@ -1,5 +1,8 @@
 """The cortical sheets of `mnist --preset cortical-mlp`: they train, lose units and slots, and keep to their budget."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
@@ -51,3 +54,15 @@ def test_neighbours_inhibit_each_other() -> None:
 def test_other_numbers_of_sheets_are_refused() -> None:
     with pytest.raises(ValueError, match="widths"):
         cortical.build((1, 4, 4), 3, cortical.CorticalSettings(widths=(36,)), 0)
+
+
+def test_what_is_learned_and_removed_does_not_depend_on_test_images() -> None:
+    settings = cortical.CorticalSettings(widths=(64, 25), epochs=3, batch_size=64, budget=3000, precision="fp32")
+    digits = load_images("digits")
+    other = replace(digits, test_images=255 - digits.test_images, test_labels=digits.test_labels.flip(0))
+    phases: Report = silent
+    one, two = (cortical.run(settings, data, 0, lambda name: phases) for data in (digits, other))
+    assert one.test_accuracy != two.test_accuracy
+    for a, b in zip(one.circuit.projections, two.circuit.projections, strict=True):
+        assert np.array_equal(a.weight, b.weight)
+        assert np.array_equal(a.slot_ids, b.slot_ids)
