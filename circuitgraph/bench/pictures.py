@@ -96,14 +96,14 @@ def _structure(outcomes: Sequence[Outcome], title: str, path: Path) -> Path | No
     table = outcomes[0].structure
     if table is None or len(table) < 2:
         return None
-    figure, axes = _axes(f"{title}: structure")
+    figure, axes = _axes(f"{title}: structure", (8.0, 4.0))
     for kind, style in (("slots", "-"), ("units", "--")):
         names = [c for c in table.columns if c.startswith(f"{kind} ") and table[c].nunique() > 1]
         for name, color in zip([kind, *names], (INK, *ACCENTS * len(names)), strict=False):
             last = f"{table[name].iloc[-1]:,.0f}"
             axes.step(table["step"], table[name], style, where="post", color=color, lw=1.2, label=f"{name}: {last}")
     axes.set(xlabel="training step", ylabel="units and slots left", yscale="log")
-    axes.legend(frameon=False, fontsize=7, loc="lower left")
+    figure.legend(frameon=False, fontsize=7, loc="outside right center")
     figure.savefig(path)
     return path
 
