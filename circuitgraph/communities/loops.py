@@ -5,7 +5,7 @@ from numba import njit
 
 
 @njit(cache=True)
-def weight_within(begins, cols, vals, labels):  # type: ignore[no-untyped-def]
+def weight_within(begins, cols, vals, labels):
     """Sum the weights between nodes of one label."""
     total = 0.0
     for i in range(len(labels)):
@@ -16,7 +16,7 @@ def weight_within(begins, cols, vals, labels):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def held_together(begins, cols, vals, labels):  # type: ignore[no-untyped-def]
+def held_together(begins, cols, vals, labels):
     """Give each node the first node that positive edges between nodes of its label connect it with."""
     n = len(labels)
     root = np.arange(n)
@@ -31,7 +31,7 @@ def held_together(begins, cols, vals, labels):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def find(root, i):  # type: ignore[no-untyped-def]
+def find(root, i):
     """Follow to the root, and halve the path for the next time (Tarjan and van Leeuwen, 1984)."""
     while root[i] != i:
         root[i] = root[root[i]]

@@ -58,7 +58,7 @@ def _gather(matrix: Any, strength: np.ndarray, labels: np.ndarray) -> tuple[Any,
 
 
 @njit(cache=True)
-def _sweep(begins, cols, vals, strength, share, labels, order, least):  # type: ignore[no-untyped-def]
+def _sweep(begins, cols, vals, strength, share, labels, order, least):
     """Offer every node once the community, of its neighbours' or a new one, that gains most; count those that move."""
     n = len(labels)
     total, size = np.zeros((n, 4)), np.zeros(n, np.int64)
@@ -93,7 +93,7 @@ def _sweep(begins, cols, vals, strength, share, labels, order, least):  # type: 
 
 
 @njit(cache=True)
-def _links(begins, cols, vals, labels, i, link, near):  # type: ignore[no-untyped-def]
+def _links(begins, cols, vals, labels, i, link, near):
     """Sum a node's edges by community into `link`, list the communities in `near`, and count them."""
     count = 0
     for e in range(begins[i], begins[i + 1]):
@@ -110,7 +110,7 @@ def _links(begins, cols, vals, labels, i, link, near):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _gain(link, s, total, share):  # type: ignore[no-untyped-def]
+def _gain(link, s, total, share):
     """Give what joining a community adds to (m+ + m-) Q."""
     expected = share[0] * (s[0] * total[1] + s[1] * total[0]) + share[1] * (s[2] * total[3] + s[3] * total[2])
     return link - expected

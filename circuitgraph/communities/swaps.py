@@ -41,7 +41,7 @@ def rewire(graph: Graph, rng: np.random.Generator) -> Any:
 
 
 @njit(cache=True)
-def _swap(pre, post, n, n_positive, directed, table, rng):  # type: ignore[no-untyped-def]
+def _swap(pre, post, n, n_positive, directed, table, rng):
     """Try ROUNDS swaps per edge, in place; the first n_positive edges swap among themselves, the others too."""
     count = len(pre)
     for e in range(count):
@@ -63,19 +63,19 @@ def _swap(pre, post, n, n_positive, directed, table, rng):  # type: ignore[no-un
 
 
 @njit(cache=True)
-def _key(a, b, n, directed):  # type: ignore[no-untyped-def]
+def _key(a, b, n, directed):
     return a * n + b if directed or a < b else b * n + a
 
 
 @njit(cache=True)
-def _home(table, key):  # type: ignore[no-untyped-def]
+def _home(table, key):
     """Give a key's first place in the table; the factor is 2^64 over the golden ratio (Knuth's multiplicative hash)."""
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
     return np.int64((mixed >> np.uint64(20)) & np.uint64(len(table) - 1))
 
 
 @njit(cache=True)
-def _slot(table, key):  # type: ignore[no-untyped-def]
+def _slot(table, key):
     """Give the place of a key, or the free one where it would go, and whether it is there."""
     at = _home(table, key)
     while table[at] != -1 and table[at] != key:
@@ -84,12 +84,12 @@ def _slot(table, key):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _insert(table, key):  # type: ignore[no-untyped-def]
+def _insert(table, key):
     table[_slot(table, key)[0]] = key
 
 
 @njit(cache=True)
-def _remove(table, key):  # type: ignore[no-untyped-def]
+def _remove(table, key):
     """Free a key's place, and move up those behind it that the gap would cut off from their first place."""
     last = len(table) - 1
     gap = _slot(table, key)[0]
