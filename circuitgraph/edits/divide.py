@@ -15,7 +15,7 @@ from circuitgraph.errors import NumericError, ShapeError, StructureError
 from circuitgraph.ir import Circuit, Projection, Remap, Shape, Topology, value
 from circuitgraph.ir.init import stream
 from circuitgraph.ir.shape import is_integer, n_neurons, n_sites
-from circuitgraph.ir.value import index_array, n_different
+from circuitgraph.ir.value import given_up, index_array, n_different, rises
 from circuitgraph.registry import edits
 from circuitgraph.topologies import Dense, Explicit, Pruned
 
@@ -247,20 +247,32 @@ def doubled(
     """
     law = topology.topology if isinstance(topology, Pruned) else topology
     pairs = topology.listed(pre, post)
-    if pairs is None or law.listed(pre, post) is None:
+    dense = isinstance(topology, Pruned) and isinstance(law, Dense)
+    if pairs is None or not (dense or law.listed(pre, post) is not None):
         return topology.resized(pre, post, pre_units, post_units)
     at = np.arange(len(pairs[0]))
     child_pre, child_post = _children(pairs[0], pre, pre_units), _children(pairs[1], post, post_units)
     ways = [(pairs[0], pairs[1]), (child_pre, pairs[1]), (pairs[0], child_post), (child_pre, child_post)]
     found = [np.flatnonzero((a >= 0) & (b >= 0)) for a, b in ways]
-    ends = (np.concatenate([way[k][f] for way, f in zip(ways, found, strict=True)]) for k in (0, 1))
-    return Explicit(*ends), np.concatenate([at[f] for f in found])
+    if not dense:
+        ends = (np.concatenate([way[k][f] for way, f in zip(ways, found, strict=True)]) for k in (0, 1))
+        return Explicit(*ends), np.concatenate([at[f] for f in found])
+    n_pre = len(pre_units) * n_sites(pre)
+    key = np.concatenate([way[1][f] * n_pre + way[0][f] for way, f in zip(ways[1:], found[1:], strict=True)])
+    order, source = np.argsort(key), np.concatenate([at[f] for f in found[1:]])
+    kept = pairs[1] * n_pre + pairs[0]
+    place = np.searchsorted(kept, key[order])
+    return Pruned(law, given_up(np.insert(kept, place, key[order]))), np.insert(at, place, source[order])
 
 
 def _children(neuron: np.ndarray, shape: Shape, units: np.ndarray) -> np.ndarray:
     """Give the neuron of the child of each neuron's unit, -1 where it has none."""
     sites, child = n_sites(shape), np.full(shape[0], -1, np.int64)
+    if len(units) == len(child):
+        return np.broadcast_to(child[0], len(neuron))
     child[units[shape[0] :]] = np.arange(shape[0], len(units))
+    if sites == 1:
+        return np.asarray(child[neuron])
     unit, site = child[neuron // sites], neuron % sites
     return np.asarray(np.where(unit >= 0, unit * sites + site, -1))
 
@@ -277,8 +289,7 @@ def _counterparts(topology: Topology, pre: Shape, post: Shape, keys: np.ndarray,
 
 def _found(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Say where each wanted key is, -1 where it is not.  Shape: (K,), (R,) -> (R,)."""
-    rises = len(keys) < 2 or bool((keys[1:] > keys[:-1]).all())
-    order = None if rises else np.argsort(keys, kind="stable")
+    order = None if rises(keys) else np.argsort(keys, kind="stable")
     at = np.searchsorted(keys, wanted, sorter=order).clip(max=max(0, len(keys) - 1))
     at = at if order is None or not len(keys) else order[at]
     return np.asarray(np.where(keys[at] == wanted, at, -1) if len(keys) else np.full(len(wanted), -1))

@@ -12,7 +12,7 @@ from circuitgraph.edits.units import change_units, tied_units
 from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir import Circuit, Projection, Remap, Topology, value
 from circuitgraph.ir.init import stream
-from circuitgraph.ir.shape import is_integer, n_sites
+from circuitgraph.ir.shape import is_integer, n_neurons, n_sites
 from circuitgraph.ir.value import index_array, n_different
 from circuitgraph.registry import edits
 from circuitgraph.topologies import Conv, Dense, Explicit, GraphConv, OneToOne, Pool, Pruned
@@ -234,8 +234,13 @@ def _wire(old: Circuit, new: Circuit, q: Projection, units: Mapping[str, np.ndar
     whole: Topology = Dense() if law.listed(pre, post) is not None else law
     if law == q.topology == whole:
         return AddSlots(q.name, [])
-    wide, index = whole.resized(pre, post, units.get(q.pre, np.arange(pre[0])), units.get(q.post, np.arange(post[0])))
-    density, at = q.n_slots / max(1, whole.n_slots(pre, post)), np.flatnonzero(index < 0)
+    density = q.n_slots / max(1, whole.n_slots(pre, post))
+    if isinstance(whole, Dense):
+        wide, at = whole, _onto_newcomers(n_neurons(pre), n_neurons(post), *map(n_neurons, new.shapes(q.name)))
+    else:
+        sides = (units.get(q.pre, np.arange(pre[0])), units.get(q.post, np.arange(post[0])))
+        wide, index = whole.resized(pre, post, *sides)
+        at = np.flatnonzero(index < 0)
     table = Pruned(wide, at).slots(*new.shapes(q.name))
     at_pre, at_post = _unit(table.pre, table.pre_end, pre), _unit(table.post, table.post_end, post)
     newcomer = at_post >= post[0] if q.post in units else np.zeros(len(at), bool)
@@ -247,6 +252,12 @@ def _wire(old: Circuit, new: Circuit, q: Projection, units: Mapping[str, np.ndar
     rank = np.arange(len(at)) - np.repeat(first, count)
     wanted = np.maximum(1, np.round(density * count).astype(np.int64))
     return AddSlots(q.name, at[order[rank < np.repeat(wanted, count)]])
+
+
+def _onto_newcomers(n_pre: int, n_post: int, new_pre: int, new_post: int) -> np.ndarray:
+    """List the slots of all to all that have a newcomer at one end, rising; newcomers come last.  Shape: -> (K,)."""
+    from_newcomers = np.arange(n_post)[:, None] * new_pre + np.arange(n_pre, new_pre)
+    return np.concatenate([from_newcomers.ravel(), np.arange(n_post * new_pre, new_post * new_pre)])
 
 
 def _useless(circuit: Circuit) -> tuple[str, np.ndarray] | None:

@@ -93,13 +93,13 @@ def reindexed(p: Projection, topology: Topology, index: np.ndarray, *, fresh: fl
     Shape: index (K_new,).
     """
     new = np.flatnonzero(index < 0)
-    ids = carry(index, p.slot_ids, np.zeros(len(index), np.int64))
+    ids = carry(index, p.slot_ids, np.broadcast_to(np.int64(0), len(index)))
     ids[new] = p.next_id + np.arange(len(new))
     given_up(ids)
     return dataclasses.replace(
         p,
         topology=topology,
-        weight=given_up(carry(index, p.weight, np.full(len(index), fresh, p.weight.dtype))),
+        weight=given_up(carry(index, p.weight, np.broadcast_to(p.weight.dtype.type(fresh), len(index)))),
         attributes={k: carried_column(index, v) for k, v in p.attributes.items()},
         ids=ids,
         next_id=p.next_id + len(new),

@@ -160,8 +160,8 @@ def moved_to(index: np.ndarray, size: int) -> np.ndarray:
         [2, -1, 0]
     """
     out = np.full(size, -1, np.int64)
-    alive = index >= 0
-    out[index[alive]] = np.flatnonzero(alive)
+    alive = np.flatnonzero(index >= 0)
+    out[index if len(alive) == len(index) else index[alive]] = alive
     return out
 
 

@@ -163,10 +163,25 @@ def n_different(a: np.ndarray) -> int:
     """
     if not len(a):
         return 0
-    step = np.diff(a)
-    if (step > 0).all():
+    if rises(a):
         return len(a)
+    if a.min() >= 0 and a.max() < 8 * len(a):  # as ids are: marks take a tenth of the time of sorting
+        seen = np.zeros(int(a.max()) + 1, bool)
+        seen[a] = True
+        return int(np.count_nonzero(seen))
     return 1 + int(np.count_nonzero(np.diff(np.sort(a))))
+
+
+def rises(a: np.ndarray) -> bool:
+    """Tell whether each number is larger than the one before; no array as long is made on the way.
+
+    Example:
+        >>> rises(np.array([0, 2, 5])), rises(np.array([0, 2, 2]))
+        (True, False)
+    """
+    step = 1 << 16
+    parts = (a[at : at + step + 1] for at in range(0, len(a), step))
+    return all(bool((part[1:] > part[:-1]).all()) for part in parts)
 
 
 def encode(v: Any, arrays: dict[str, np.ndarray]) -> Any:

@@ -58,8 +58,7 @@ class Masked(Kernel):
         else:
             pres, posts, coef = by_slot(topology, pre, post)
             at = posts * n_neurons(pre) + pres
-        rises = bool((np.diff(at) > 0).all())
-        self.adds = not rises and n_different(at) < len(at)
+        self.adds = n_different(at) < len(at)
         made = DenseKernel(whole, pre, post) if isinstance(whole, Dense) else make_kernel(whole, pre, post)
         self.whole: Kernel = made
         self.n_whole = whole.n_slots(pre, post)

@@ -15,6 +15,7 @@ from circuitgraph.edits.slots import Rewire, whole_keys
 from circuitgraph.errors import ShapeError, StateError, StructureError
 from circuitgraph.ir import Remap, Shape, Topology, Value, n_neurons, value
 from circuitgraph.ir.shape import n_sites
+from circuitgraph.ir.value import rises
 from circuitgraph.kernels import Setting, make_kernel
 from circuitgraph.kernels.kernel import wide
 from circuitgraph.structural.heard import Heard
@@ -89,7 +90,7 @@ class Rewiring(Value, ABC):
         active, gone = _rising(np.delete(at.keys, dropped)), at.keys[dropped]
         chosen = np.sort(self.grow(at, active, n, rng, heard)) if n else gone
         assert len(chosen) == n
-        assert (np.diff(chosen) > 0).all()
+        assert rises(chosen)
         at_chosen = np.searchsorted(chosen, gone)
         back = np.append(chosen, -1)[at_chosen] == gone
         add = np.delete(chosen, at_chosen[back])
@@ -319,7 +320,7 @@ def _lowest(height: Tensor, n: int) -> Tensor:
 
 
 def _rising(keys: np.ndarray) -> np.ndarray:
-    return keys if (np.diff(keys) > 0).all() else np.sort(keys)
+    return keys if rises(keys) else np.sort(keys)
 
 
 def _sum_at(size: Tensor, end: Tensor) -> Tensor:

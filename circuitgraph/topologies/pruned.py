@@ -5,10 +5,10 @@ from typing import Any, Literal
 import numpy as np
 
 from circuitgraph.errors import ShapeError
-from circuitgraph.ir.shape import Shape, n_neurons
+from circuitgraph.ir.shape import Shape, n_neurons, n_sites
 from circuitgraph.ir.tables import Slots, Synapses
-from circuitgraph.ir.topology import Topology, moved_to
-from circuitgraph.ir.value import given_up, index_array, value
+from circuitgraph.ir.topology import Topology, moved_to, neurons_of
+from circuitgraph.ir.value import given_up, index_array, rises, value
 from circuitgraph.registry import topologies
 from circuitgraph.topologies.conv import Conv, Pool
 from circuitgraph.topologies.dense import Dense
@@ -37,7 +37,7 @@ class Pruned(Topology):
         if not isinstance(self.topology, Topology):
             raise ShapeError(f"Pruned: not a topology (got {self.topology!r}, expected e.g. cg.Dense())")
         keep = index_array(self.keep, "Pruned: keep")
-        if len(keep) and (keep[0] < 0 or (np.diff(keep) <= 0).any()):
+        if len(keep) and (keep[0] < 0 or not rises(keep)):
             raise ShapeError(f"Pruned: keep does not rise (got {_head(keep)}, expected each index once, in order)")
         if isinstance(self.topology, Pruned):
             check_range(self.topology, "keep", keep, len(self.topology.keep))
@@ -73,11 +73,34 @@ class Pruned(Topology):
     def resized(
         self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
     ) -> tuple[Topology, np.ndarray]:
+        if isinstance(self.topology, Dense) and rises(pre_units[pre_units >= 0]) and rises(post_units[post_units >= 0]):
+            return self._resized_pairs(pre, post, pre_units, post_units)
         whole, old = self.topology.resized(pre, post, pre_units, post_units)
         kept = moved_to(self.keep, self.topology.n_slots(pre, post))
         index = np.where(old >= 0, kept[old], -1)
         keep = given_up(np.flatnonzero(index >= 0))
         return Pruned(whole, keep), given_up(index[keep])
+
+    def _resized_pairs(
+        self, pre: Shape, post: Shape, pre_units: np.ndarray, post_units: np.ndarray
+    ) -> tuple[Topology, np.ndarray]:
+        """Follow a change of units that keeps their order, without the table of the whole law."""
+        to_pre, to_post = (
+            moved_to(neurons_of(units, n_sites(shape)), n_neurons(shape))
+            for units, shape in ((pre_units, pre), (post_units, post))
+        )
+        counts = np.diff(np.searchsorted(self.keep, np.arange(len(to_post) + 1) * n_neurons(pre)))
+        at_post = np.repeat(to_post, counts)
+        if len(pre_units) == pre[0] and (pre_units >= 0).all():
+            shift = (to_post - np.arange(len(to_post))) * n_neurons(pre)
+            if not shift.any():  # nothing but newcomers behind the others
+                return self, np.arange(len(self.keep))
+            keep, alive = self.keep + np.repeat(shift, counts), np.flatnonzero(at_post >= 0)
+            return Pruned(self.topology, given_up(keep[alive])), given_up(alive)
+        at_pre = to_pre[self.keep - np.repeat(np.arange(len(to_post)), counts) * n_neurons(pre)]
+        keep = at_post * (len(pre_units) * n_sites(pre)) + at_pre
+        alive = np.flatnonzero((at_pre >= 0) & (at_post >= 0))
+        return Pruned(self.topology, given_up(keep[alive])), given_up(alive)
 
     def post_shape(self, pre: Shape, units: int | None = None) -> Shape:
         return self.topology.post_shape(pre, units)
