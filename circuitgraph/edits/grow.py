@@ -235,6 +235,7 @@ def _wire(old: Circuit, new: Circuit, q: Projection, units: Mapping[str, np.ndar
     if law == q.topology == whole:
         return AddSlots(q.name, [])
     density = q.n_slots / max(1, whole.n_slots(pre, post))
+    wide: Topology
     if isinstance(whole, Dense):
         wide, at = whole, _onto_newcomers(n_neurons(pre), n_neurons(post), *map(n_neurons, new.shapes(q.name)))
     else:

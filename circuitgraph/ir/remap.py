@@ -104,7 +104,7 @@ def carry(index: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
     if not len(old):
         return np.array(new)
     # One pass for nearly all, the few that are new after it: an edit of ten million slots is a dozen such passes.
-    out = old[index].astype(new.dtype, copy=False)
+    out: np.ndarray = old[index].astype(new.dtype, copy=False)
     born = np.flatnonzero(index < 0)
     out[born] = new[born]
     return out
