@@ -2,12 +2,13 @@
 
 After that, how long `compile` takes for ten million synapses, listed in order and not.
 
-Wiring is listed pair by pair (Explicit): every neuron hears 100 others, drawn at random.  A push has to read every
-weight and every index once, a pair has to read every index and write a number for every synapse; `bound_ms` is the time
-that takes at the bandwidth that torch reaches here when it sums an array of 400 MB, and what lies above it is the price
-of fetching presynaptic activity from random places.  Peak memory is that of the whole process, the circuit included.
+Wiring is listed pair by pair (Explicit): every neuron hears 100 others, drawn at random; pairs are listed in tiles, the
+order that `circuitgraph.topologies.tile_order` gives, or row by row (--rows).  A push has to read each weight and each
+index once, a pair has to read every index and write a number for every synapse: eight bytes a synapse, four of them
+weight; `bound_ms` is the time that takes at the bandwidth that torch reaches here when it sums an array of 400 MB, and
+what lies above it is the price of fetching activity.  Peak memory is that of the whole process, the circuit included.
 
-    python benchmarks/large.py [--neurons 1000000] [--json]      --json writes benchmarks/results/large.jsonl
+    python benchmarks/large.py [--neurons 1000000] [--rows] [--json]     --json writes benchmarks/results/large.jsonl
 """
 
 import argparse
@@ -24,22 +25,32 @@ import torch
 
 import circuitgraph as cg
 from circuitgraph.bench.report import environment
+from circuitgraph.topologies.tiles import STRIP, tile_order
 
 RESULTS = Path(__file__).parent / "results" / "large.jsonl"
 FAN_IN, ROWS = 100, 50_000
 
 
-def wiring(n: int) -> cg.Explicit:
-    """Draw FAN_IN different presynaptic neurons for each neuron."""
+def pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw FAN_IN different presynaptic neurons for each neuron.  Shape: -> (n * FAN_IN,) int32, twice."""
     rng = np.random.default_rng(0)
     pre = np.empty(n * FAN_IN, np.int32)
     for start in range(0, n, ROWS):
-        rows = rng.integers(0, n, (min(ROWS, n - start), FAN_IN), dtype=np.int32)
-        rows.sort(axis=1)
-        while (twice := (np.diff(rows, axis=1) == 0).any(axis=1)).any():
-            rows[twice] = np.sort(rng.integers(0, n, (int(twice.sum()), FAN_IN), dtype=np.int32), axis=1)
-        pre[start * FAN_IN : (start + len(rows)) * FAN_IN] = rows.ravel()
-    return cg.Explicit(frozen(pre), frozen(np.repeat(np.arange(n, dtype=np.int32), FAN_IN)))
+        drawn = rng.integers(0, n, (min(ROWS, n - start), FAN_IN), dtype=np.int32)
+        drawn.sort(axis=1)
+        while (twice := (np.diff(drawn, axis=1) == 0).any(axis=1)).any():
+            drawn[twice] = np.sort(rng.integers(0, n, (int(twice.sum()), FAN_IN), dtype=np.int32), axis=1)
+        pre[start * FAN_IN : (start + len(drawn)) * FAN_IN] = drawn.ravel()
+    return pre, np.repeat(np.arange(n, dtype=np.int32), FAN_IN)
+
+
+def wiring(n: int, *, tiled: bool = False) -> cg.Explicit:
+    pre, post = pairs(n)
+    for start in range(0, len(pre) if tiled else 0, STRIP * FAN_IN):  # in place: a strip is a run of rows
+        strip = slice(start, start + STRIP * FAN_IN)
+        order = tile_order(pre[strip], post[strip])
+        pre[strip], post[strip] = pre[strip][order], post[strip][order]
+    return cg.Explicit(frozen(pre), frozen(post))
 
 
 def frozen(a: np.ndarray) -> np.ndarray:
@@ -58,16 +69,16 @@ def milliseconds(work: Callable[[], object], rounds: int = 9) -> float:
     return 1000 * statistics.median(times)
 
 
-def build(n: int) -> cg.Circuit:
+def build(n: int, tiled: bool) -> cg.Circuit:
     rng, circuit = np.random.default_rng(1), cg.Circuit().add("x", n).add("y", n)
     weight = frozen(rng.standard_normal(n * FAN_IN, dtype=np.float32))
-    return circuit.connect("x", "y", wiring(n), weight=weight, rule=cg.Oja(1e-6))
+    return circuit.connect("x", "y", wiring(n, tiled=tiled), weight=weight, rule=cg.Oja(1e-6))
 
 
-def compile_seconds(n: int) -> tuple[float, cg.Network]:
-    circuit = build(n)
+def compile_seconds(n: int, tiled: bool, kernel: str | None = None) -> tuple[float, cg.Network]:
+    circuit = build(n, tiled)
     start = time.perf_counter()
-    net = cg.compile(circuit, batch=1, kernels={"x->y": "numba"})
+    net = cg.compile(circuit, batch=1, kernels={} if kernel is None else {"x->y": kernel})
     return time.perf_counter() - start, net
 
 
@@ -90,9 +101,9 @@ def compile_times(n: int) -> list[dict[str, object]]:
 
 
 @torch.no_grad()
-def measure(n: int) -> list[dict[str, object]]:
-    compile_seconds(1000)  # machine code is made, or read from disk
-    seconds, net = compile_seconds(n)
+def measure(n: int, tiled: bool) -> list[dict[str, object]]:
+    compile_seconds(1000, tiled, "numba-tiles" if tiled else "numba")  # machine code is made, or read from disk
+    seconds, net = compile_seconds(n, tiled)
     kernel, w, x = net.kernels["x->y"], net.weights["x->y"].detach(), torch.rand(1, n)
     assert isinstance(kernel, cg.kernels.Kernel)
     y, state = kernel.push(x, w), net.step(x)
@@ -106,7 +117,8 @@ def measure(n: int) -> list[dict[str, object]]:
     probe = torch.ones(100_000_000)
     bytes_a_ms = 4e8 / milliseconds(probe.sum)
     moved = {"push": 8, "pair": 8, "learn (Oja)": 12}
-    common = {"neurons": n, "synapses": n * FAN_IN, "compile_s": round(seconds, 2), "peak_gb": round(peak / 1e9, 2)}
+    common = {"neurons": n, "synapses": n * FAN_IN, "kernel": kernel.name}
+    common |= {"compile_s": round(seconds, 2), "peak_gb": round(peak / 1e9, 2)}
     return [
         {
             "what": what, **common, "ms": round(ms, 1), "bound_ms": round(moved[what] * n * FAN_IN / bytes_a_ms, 1),
@@ -119,10 +131,12 @@ def measure(n: int) -> list[dict[str, object]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--neurons", type=int, default=1_000_000)
+    parser.add_argument("--rows", action="store_true", help="list pairs row by row, not in tiles")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     cg.tune_allocator()
-    lines = [*measure(given.neurons), *compile_times(given.neurons // 10)]  # the first one reads peak memory
+    lines = measure(given.neurons, tiled=not given.rows)  # first: it reads peak memory
+    lines += compile_times(given.neurons // 10)
     for line in lines:
         print(json.dumps(line))
     if given.json:

@@ -44,7 +44,8 @@ def _check(plan: Plan, name: str, value: Tensor, batch: int | None) -> None:
         raise ShapeError(f"{where} has another shape (got {tuple(value.shape)}, expected ({expected}))")
     if value.is_complex():
         raise NumericError(f"{where} is complex (got {value.dtype}, expected real numbers)")
-    if _is_readable(value) and not torch.isfinite(value).all():
+    # One sum finds NaN or infinity in a tenth of the time; a sum that only overflows is looked at again.
+    if _is_readable(value) and not torch.isfinite(value.sum()) and not torch.isfinite(value).all():
         raise NumericError(f"{where} holds NaN or infinity (expected finite numbers)")
     if not plan.hears(name):
         raise StructureError(f"{where}: a fusion took its place; compile with exact=True, or name the drive in keep=")

@@ -14,6 +14,7 @@ from circuitgraph.kernels.reference import Reference
 from circuitgraph.kernels.select import Choice, Setting, choose_kernel, make_kernel
 from circuitgraph.kernels.sparse import EmbeddingBag, GraphKernel
 from circuitgraph.kernels.sparse_conv import SparseConv
+from circuitgraph.kernels.tiles import TileKernel
 from circuitgraph.kernels.triton_blocks import TritonBlocks
 from circuitgraph.kernels.triton_rows import TritonRows
 from circuitgraph.kernels.tune import Tuner
@@ -21,7 +22,7 @@ from circuitgraph.kernels.winners import k_winners
 
 __all__ = [
     "Choice", "CompactConv", "ConvKernel", "DenseKernel", "EdgeIndexKernel", "EmbeddingBag", "Ends", "GraphKernel",
-    "Kernel", "Masked", "NumbaKernel", "PoolKernel", "Reference", "Relay", "Setting", "SparseConv", "TorchCsr",
-    "TorchSparse", "TritonBlocks", "TritonRows", "Tuner", "choose_kernel", "k_winners", "make_kernel",
+    "Kernel", "Masked", "NumbaKernel", "PoolKernel", "Reference", "Relay", "Setting", "SparseConv", "TileKernel",
+    "TorchCsr", "TorchSparse", "TritonBlocks", "TritonRows", "Tuner", "choose_kernel", "k_winners", "make_kernel",
     "tune_allocator",
 ]  # fmt: skip

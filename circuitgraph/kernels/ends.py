@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from circuitgraph.ir import Shape, Topology, n_ends, n_neurons
 from circuitgraph.ir.shape import neuron_end
+from circuitgraph.kernels.units import total
 
 
 class Ends(nn.Module):
@@ -46,6 +47,14 @@ class Ends(nn.Module):
         """
         if self.row is not None:
             return torch.arange(self.size, device=w.device).repeat_interleave(self.row)
+        at, count = self._listed(w)
+        if count is None:
+            assert at is not None
+            return at
+        return torch.arange(self.size, device=w.device).repeat_interleave(count, output_size=len(w))
+
+    def _listed(self, w: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Give the end of each slot, or where slots are listed end after end, how many slots each end has."""
         if self.at is None and self.count is None:
             listed = self.topology.listed(self.pre, self.post)
             ends = self.topology.slots(self.pre, self.post).post if listed is None else listed[1]
@@ -53,16 +62,13 @@ class Ends(nn.Module):
                 self.count = torch.from_numpy(np.bincount(ends, minlength=self.size)).to(w.device)
             else:
                 self.at = torch.tensor(ends.astype(np.int64, copy=False), device=w.device)
-        if self.count is None:
-            assert self.at is not None
-            return self.at
-        return torch.arange(self.size, device=w.device).repeat_interleave(self.count, output_size=len(w))
+        return self.at, self.count
 
     def total(self, g: Tensor) -> Tensor:
         """Sum activity over the batch and the neurons of each end.  Shape: (B, *post) -> (M,), float32 or wider."""
         kind = torch.float64 if g.dtype == torch.float64 else torch.float32
-        if self.end == "unit":
-            return g.sum([d for d in range(g.ndim) if d != 1], dtype=kind)
+        if self.end == "unit" or (self.end == "neuron" and g.ndim == 2):
+            return total(g)
         summed = g.sum(0, dtype=kind)
         return summed.flatten(1).sum(0) if self.end == "site" else summed.flatten()
 
@@ -70,18 +76,27 @@ class Ends(nn.Module):
         """Line up ends with slots: views or gathers that multiply.  Shape: v (M,), w (K,) -> both broadcastable."""
         if self.row is not None:
             return v[:, None], w.view(self.size, -1)
-        return v[self.of_slots(w)], w
+        at, count = self._listed(w)
+        if count is None:
+            return v[at], w
+        return v.repeat_interleave(count, output_size=len(w)), w
 
     def norm(self, w: Tensor) -> Tensor:
         """Give the Euclidean norm of each end's weights.  Shape: (K,) -> (M,)."""
         if self.row is not None:
             return torch.linalg.vector_norm(w.view(self.size, -1), dim=1)
+        at, count = self._listed(w)
+        if at is None and len(w):
+            return torch.segment_reduce(w * w, "sum", lengths=count).sqrt()
         return w.new_zeros(self.size).index_add(0, self.of_slots(w), w * w).sqrt()
 
     def peak(self, w: Tensor) -> Tensor:
         """Give the largest absolute value among each end's weights, 0 for none.  Shape: (K,) -> (M,)."""
         if self.row is not None:
             return w.view(self.size, -1).abs().amax(1)
+        at, count = self._listed(w)
+        if at is None and len(w):
+            return torch.segment_reduce(w.abs(), "max", lengths=count, initial=0)
         return w.new_zeros(self.size).scatter_reduce(0, self.of_slots(w), w.abs(), "amax")
 
     def scale_to_unit(self, w: Tensor) -> None:

@@ -149,7 +149,7 @@ class Kernel(nn.Module, ABC):
             if given is not None and tuple(given.shape[1:]) != tuple(shape):
                 expected = ", ".join(map(str, ("B", *shape)))
                 raise ShapeError(f"kernel {self.name!r}: {name} (got {tuple(given.shape)}, expected ({expected}))")
-        if x is not None and g is not None and len(x) != len(g):
+        if x is not None and g is not None and x.shape[0] != g.shape[0]:
             raise ShapeError(f"kernel {self.name!r}: x and g differ in samples (got {len(x)} and {len(g)})")
         if w is not None and w.shape != (self.n_weights,):
             raise ShapeError(f"kernel {self.name!r}: w (got {tuple(w.shape)}, expected ({self.n_weights},))")

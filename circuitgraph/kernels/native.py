@@ -36,7 +36,7 @@ class NumbaKernel(Kernel):
         from circuitgraph.kernels.cpu.build import compress
 
         self.forth, slot, coef = compress(topology, pre, post)
-        self.n_slots, self.one_each = topology.n_slots(pre, post), topology.n_slots(pre, post) == len(self.forth.cols)
+        self.n_slots, self.one_each = topology.n_slots(pre, post), topology.n_slots(pre, post) == self.forth.n_edges
         self.register_buffer("slot", slot, persistent=False)
         self.register_buffer("coef", coef, persistent=False)
         self.back: Wiring | None = None
@@ -72,8 +72,8 @@ class NumbaKernel(Kernel):
 
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
         self.need(x=x, g=g)
-        met = x.new_empty(len(self.forth.cols), dtype=wide(x.dtype))
-        if len(x) and len(met):
+        met = x.new_empty(self.forth.n_edges, dtype=wide(x.dtype))
+        if x.shape[0] and self.forth.n_edges:
             self.forth.dots(_flat(x), _flat(g), met)
         else:
             met.zero_()

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from circuitgraph.ir import Shape, Topology
 from circuitgraph.kernels.kernel import Kernel, wide
+from circuitgraph.kernels.units import max_pool
 from circuitgraph.registry import kernels
 from circuitgraph.topologies import Pool
 
@@ -38,7 +39,7 @@ class PoolKernel(Kernel):
         window = self.topology.window(rank)
         args = window["kernel"], window["stride"], window["padding"]
         if self.topology.how == "max":
-            return (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1](x, *args)
+            return max_pool(x, *args)
         return (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[rank - 1](x, *args)
 
     def _weigh(self, x: Tensor, w: Tensor | None) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from circuitgraph.errors import ShapeError, StateError
 from circuitgraph.ir import Shape, n_neurons, value
 from circuitgraph.ir.shape import is_integer
-from circuitgraph.kernels import k_winners
+from circuitgraph.kernels import k_winners, units
 from circuitgraph.neurons.neuron import Columns, Neuron
 from circuitgraph.neurons.pointwise import need_positive
 from circuitgraph.registry import neurons
@@ -35,10 +35,13 @@ class Triangle(Neuron):
 
     def drive(self, ports: Columns, memory: Columns, *, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         u = ports["in"]
-        return u - u.detach().mean(1, keepdim=True), {}
+        return units.centre(u), {}
 
     def respond(self, z: Tensor) -> Tensor:
-        return z.relu() if self.power == 1 else z.relu().pow(self.power)
+        y = z.relu()
+        if self.power == 1:
+            return y
+        return y.pow(self.power) if y.requires_grad else y.pow_(self.power)
 
     @classmethod
     def examples(cls) -> list[Neuron]:
@@ -70,13 +73,11 @@ class BatchNorm(Neuron):
         u = ports["in"]
         if not training:
             return _normalise(u, memory["mean"], memory["variance"], self.eps), {}
-        axes = [d for d in range(u.ndim) if d != 1]
         n = u.numel() // u.shape[1]
         if n < 2:
             got = f"got input {tuple(u.shape)}, expected two values per unit or more"
             raise ShapeError(f"BatchNorm: too little to normalise while training ({got}); use eval()")
-        kind = torch.float64 if u.dtype == torch.float64 else torch.float32
-        variance, mean = torch.var_mean(u.to(kind), axes, correction=0)
+        mean, variance = units.mean_and_variance(u)
         seen = {"mean": mean.detach()[None], "variance": variance.detach()[None] * (n / (n - 1))}
         return _normalise(u, mean, variance, self.eps), seen
 

@@ -5,11 +5,10 @@ from dataclasses import field
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from circuitgraph.ir import value
-from circuitgraph.kernels import Ends
+from circuitgraph.kernels import Ends, units
 from circuitgraph.registry import rules
 from circuitgraph.rules.rule import Normalize, Rule, Signals, Term, need_number
 
@@ -76,19 +75,12 @@ class SoftHebb(Rule):
 
     def terms(self, signals: Signals) -> Sequence[Term]:
         assert signals.u is not None
-        y = self.compete(signals.u)
-        return [Term(y, signals.x), Term((y * signals.u).neg_(), times_weight=True)]
+        y, loss = units.shares(signals.u, self.gain, self.cutoff, anti=self.anti)
+        return [Term(y, signals.x), Term(loss, times_weight=True)]
 
     def compete(self, u: Tensor) -> Tensor:
         """Give each unit its share of the win, negative for losers.  Shape: (B, U, *S) -> same."""
-        rows = u.movedim(1, -1)
-        y = torch.softmax(rows if self.gain == 1 else rows * self.gain, dim=-1)
-        won, best = y.max(-1, keepdim=True)  # on CPUs several times faster than argmax in bfloat16
-        if self.cutoff:
-            y = F.threshold(y, self.cutoff, 0.0)
-        if self.anti:
-            y = y.neg_()
-        return y.scatter_(-1, best, won).movedim(-1, 1)
+        return units.shares(u, self.gain, self.cutoff, anti=self.anti)[0]
 
     def rate(self, w: Tensor, ends: Ends) -> Tensor | None:
         if self.rate_power is None:

@@ -10,6 +10,7 @@ from circuitgraph.ir.tables import Slots, Synapses
 from circuitgraph.ir.topology import Topology, moved_to, need_units, neurons_of
 from circuitgraph.ir.value import index_array, value
 from circuitgraph.registry import topologies
+from circuitgraph.topologies.tiles import rises_in_tiles
 
 
 @topologies.register("explicit")
@@ -103,8 +104,9 @@ def freeze_pairs(topology: Any, dtype: type[np.integer[Any]] = np.int64) -> None
     if len(pre) != len(post):
         got = f"got {len(pre)} and {len(post)}, expected one pre and one post for each pair"
         raise ShapeError(f"{where}: pre and post differ in length ({got})")
-    if all(_rises(pre[at : at + CHUNK + 1], post[at : at + CHUNK + 1]) for at in range(0, len(pre), CHUNK)):
-        return
+    for rises in (_rises, rises_in_tiles):
+        if all(rises(pre[at : at + CHUNK + 1], post[at : at + CHUNK + 1]) for at in range(0, len(pre), CHUNK)):
+            return
     order = np.lexsort((pre, post))
     same = (np.diff(pre[order]) == 0) & (np.diff(post[order]) == 0)
     if same.any():

@@ -40,7 +40,7 @@ class Wiring(nn.Module):
 
     def __init__(self, begins: np.ndarray, cols: np.ndarray, n_cols: int, *, block: int = 0) -> None:
         super().__init__()
-        self.n_rows, self.n_cols = len(begins) - 1, n_cols
+        self.n_rows, self.n_cols, self.n_edges = len(begins) - 1, n_cols, len(cols)
         block = block or (BLOCK if len(cols) >= BLOCK_DENSITY * self.n_rows * n_cols else n_cols)
         starts = chunk_rows(begins)
         arrays = {
@@ -114,11 +114,12 @@ class Wiring(nn.Module):
         return self._dots(x, g, None, change)
 
     def _dots(self, x: Tensor, g: Tensor, out: Tensor | None, change: "Change") -> "Prepared":
-        if len(x) <= 2 * SMALL_BATCH or events_pay(g):
+        batch = x.shape[0]  # len() of a tensor takes a microsecond
+        if batch <= 2 * SMALL_BATCH or events_pay(g):
             return self._dots_of_events(x, g, out, change)
         begins, step, blocks = self.blocks(x.dtype)
         calls: list[Call] = []
-        parts = list(tiles_of(len(x), self._lanes(x.dtype)))
+        parts = list(tiles_of(batch, self._lanes(x.dtype)))
         if out is None and len(parts) > 1:
             assert change.w is not None
             out = torch.empty_like(change.w)
@@ -246,7 +247,7 @@ def pack(x: Tensor, part: Part, *, in_place: bool) -> Tensor:
     run(
         loops.pack_loop(WORDS[x.element_size()], part.lanes),
         part.tiles * -(-x.shape[1] // 64),
-        x=here.data_ptr(), x_sample=_bytes(x, 0), x_row=_bytes(x, 1), batch=len(here), neurons=x.shape[1],
+        x=here.data_ptr(), x_sample=_bytes(x, 0), x_row=_bytes(x, 1), batch=here.shape[0], neurons=x.shape[1],
         out=out.data_ptr(), out_tile=_bytes(out, 0),
     )  # fmt: skip
     return out
@@ -269,10 +270,10 @@ EVENT_SHARE = 0.03
 
 def events_pay(g: Tensor) -> bool:
     """Tell whether so little activity is nonzero that learning only from that is faster."""
-    few = g[:: max(1, len(g) // 8)]  # counting all takes a tenth of the work that it may save
-    if torch.count_nonzero(few) > 2 * EVENT_SHARE * few.numel():
-        return False
-    return int(torch.count_nonzero(g)) < EVENT_SHARE * g.numel()
+    # Counting all would take a tenth of the work that it may save; whole lines of memory are sampled.
+    samples, neurons = (g.shape[0] // 4, 1) if g.stride(0) > g.stride(1) else (1, g.shape[1] // 64)
+    few = g[:: max(1, samples), :: max(1, neurons)]
+    return int(torch.count_nonzero(few)) < EVENT_SHARE * few.numel()
 
 
 def shared(a: np.ndarray) -> Tensor:

@@ -1,0 +1,274 @@
+"""Synapses in tiles, the activity of both ends in the first caches: index, and loops over one sample after another.
+
+A tile is where a strip of postsynaptic neurons meets a block of presynaptic ones; within it, an end takes two bytes.
+Tasks are strips in `push`, `pair` and `change`, blocks in `pull`: no task writes what another one writes.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor, nn
+
+from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
+from circuitgraph.kernels.cpu.team import run
+from circuitgraph.kernels.cpu.wiring import VALUES, shared
+from circuitgraph.topologies.tiles import BLOCK, BLOCK_BITS, STRIP, STRIP_BITS
+
+
+class Tiles(nn.Module):
+    """Synapses tile by tile.  Shape: pre, post (E,) neuron indices of any type, in the order of tiles.
+
+    `begins` (strips, blocks + 1) says where each tile's synapses begin, `pre` and `post` (E,) where in its tile each
+    synapse has its ends.
+    """
+
+    begins: Tensor
+    pre: Tensor
+    post: Tensor
+
+    def __init__(self, pre: np.ndarray, post: np.ndarray, n_pre: int, n_post: int) -> None:
+        super().__init__()
+        self.n_pre, self.n_post = n_pre, n_post
+        begins = np.zeros((max(1, -(-n_post // STRIP)), max(1, -(-n_pre // BLOCK)) + 1), np.int64)
+        local = np.empty((2, len(pre)), np.uint16)
+        _fill(pre, post, begins, *local)
+        for name, array in {"begins": begins, "pre": local[0], "post": local[1]}.items():
+            self.register_buffer(name, shared(array), persistent=False)
+
+    def push(self, x: Tensor, w: Tensor) -> Tensor:
+        """Sum w[e] * x[:, pre[e]] over each postsynaptic neuron.  Shape: x (B, n_pre), w (E,) -> (B, n_post)."""
+        return self._sum(x, w, self.n_post, len(self.begins), "post")
+
+    def pull(self, g: Tensor, w: Tensor) -> Tensor:
+        """Sum w[e] * g[:, post[e]] over each presynaptic neuron.  Shape: g (B, n_post), w (E,) -> (B, n_pre)."""
+        return self._sum(g, w, self.n_pre, self.begins.shape[1] - 1, "pre")
+
+    def _sum(self, x: Tensor, w: Tensor, size: int, tasks: int, onto: str) -> Tensor:
+        rows = x.to(w.dtype).contiguous()
+        out = rows.new_empty(len(x), size)
+        run(
+            _sum_loop(VALUES[w.dtype], onto), tasks,
+            x=rows.data_ptr(), out=out.data_ptr(), w=w.data_ptr(), **self._index, batch=len(x),
+        )  # fmt: skip
+        return out
+
+    def pair(self, x: Tensor, g: Tensor, out: Tensor) -> None:
+        """Sum x[b, pre[e]] * g[b, post[e]] over samples.  Shape: x (B, n_pre), g (B, n_post), out (E,)."""
+        x, g = (t.to(out.dtype).contiguous() for t in (x, g))
+        run(
+            _pair_loop(VALUES[out.dtype]), len(self.begins),
+            x=x.data_ptr(), g=g.data_ptr(), out=out.data_ptr(), **self._index, batch=len(x),
+        )  # fmt: skip
+
+    def change(
+        self, x: Tensor, g: Tensor, w: Tensor, *, keep: Tensor, add: Tensor | None, unit_norm: bool
+    ) -> Callable[[], None]:
+        """Prepare w[e] = keep[m] * w[e] + add[m] + sum over b of x[b, pre[e]] * g[b, m], where m = post[e].
+
+        With `unit_norm`, each neuron's weights are then divided by their Euclidean norm (0 stays 0).
+        Shape: x (B, n_pre), g (B, n_post), keep and add (n_post,), w (E,), all of one type, B at least 1.
+        """
+        x, g, keep = (t.contiguous() for t in (x, g, keep))
+        add = keep[:0] if add is None else add.contiguous()
+        norm = torch.empty_like(keep) if unit_norm else keep[:0]
+
+        def commit() -> None:
+            run(
+                _change_loop(VALUES[w.dtype]), len(self.begins),
+                x=x.data_ptr(), g=g.data_ptr(), w=w.data_ptr(), **self._index, batch=len(x), keep=keep.data_ptr(),
+                add=add.data_ptr() if len(add) else 0, norm=norm.data_ptr() if unit_norm else 0,
+            )  # fmt: skip
+
+        return commit
+
+    @property
+    def _index(self) -> dict[str, int]:
+        return {
+            "begins": self.begins.data_ptr(), "strips": len(self.begins), "blocks": self.begins.shape[1] - 1,
+            "pre": self.pre.data_ptr(), "post": self.post.data_ptr(), "n_pre": self.n_pre, "n_post": self.n_post,
+        }  # fmt: skip
+
+
+def empty(size: int, dtype: torch.dtype) -> Tensor:
+    """Make room for a number a synapse, as numpy does: in huge pages, and where an array of the same size was freed.
+
+    What torch allocates is aligned, for which glibc needs a larger gap: memory would grow by hundreds of megabytes.
+    """
+    return torch.from_numpy(np.empty(size, VALUES[dtype]))
+
+
+def in_tiles(pre: np.ndarray, post: np.ndarray) -> bool:
+    """Tell whether pairs are listed tile after tile, in any order within each.
+
+    Example:
+        >>> in_tiles(np.array([3, 0]), np.array([7, 9])), in_tiles(np.array([0, 0]), np.array([9000, 0]))
+        (True, False)
+    """
+    return bool(_in_tiles(pre, post))
+
+
+@njit(cache=True)
+def _in_tiles(pre, post):
+    strip = block = 0
+    for e in range(len(post)):
+        s, k = post[e] >> STRIP_BITS, pre[e] >> BLOCK_BITS
+        if s < strip or (s == strip and k < block):
+            return False
+        strip, block = s, k
+    return True
+
+
+@njit(cache=True)
+def _fill(pre, post, begins, local_pre, local_post):
+    for e in range(len(pre)):
+        begins[post[e] >> STRIP_BITS, (pre[e] >> BLOCK_BITS) + 1] += 1
+        local_pre[e], local_post[e] = pre[e] & (BLOCK - 1), post[e] & (STRIP - 1)
+    found = 0
+    for s in range(len(begins)):
+        begins[s, 0] = found
+        for k in range(1, begins.shape[1]):
+            found += begins[s, k]
+            begins[s, k] = found
+
+
+@njit(fastmath=FAST)
+def _add_tile(x, out, w, at, to, begin, end):
+    for e in range(begin, end):
+        out[to[e]] += w[e] * x[at[e]]
+
+
+@loop("x out w begins strips blocks pre post n_pre n_post batch")
+def _sum_loop(value: str, onto: str) -> Callable[[int], None]:
+    """Sum onto the neurons of one side; tasks are strips of it, or blocks."""
+    size, forth = int(value[1]), onto == "post"
+
+    def add_up(p: int) -> None:
+        begins, strips, blocks = peek(p, 5), peek(p, 6), peek(p, 7)
+        pre, post, batch = pointer("u2", peek(p, 8)), pointer("u2", peek(p, 9)), peek(p, 12)
+        w, n_pre, n_post = pointer(value, peek(p, 4)), peek(p, 10), peek(p, 11)
+        task = take_task(p)
+        while task < peek(p, 1):
+            if forth:
+                tiles, n_in, n_out, width = blocks, n_pre, n_post, STRIP
+            else:
+                tiles, n_in, n_out, width = strips, n_post, n_pre, BLOCK
+            first = task * width
+            for b in range(batch):
+                out = pointer(value, peek(p, 3) + size * (b * n_out + first))
+                _clear(out, min(width, n_out - first))
+            for tile in range(tiles):
+                if forth:
+                    at, begun = begins + 8 * (task * (blocks + 1) + tile), tile * BLOCK
+                else:
+                    at, begun = begins + 8 * (tile * (blocks + 1) + task), tile * STRIP
+                for b in range(batch):
+                    x = pointer(value, peek(p, 2) + size * (b * n_in + begun))
+                    out = pointer(value, peek(p, 3) + size * (b * n_out + first))
+                    if forth:
+                        _add_tile(x, out, w, pre, post, peek(at, 0), peek(at, 1))
+                    else:
+                        _add_tile(x, out, w, post, pre, peek(at, 0), peek(at, 1))
+            task = take_task(p)
+
+    return add_up
+
+
+@loop("x g out begins strips blocks pre post n_pre n_post batch")
+def _pair_loop(value: str) -> Callable[[int], None]:
+    """Correlate both ends of every synapse; tasks are strips."""
+    size = int(value[1])
+
+    def pair(p: int) -> None:
+        out, blocks, batch = pointer(value, peek(p, 4)), peek(p, 7), peek(p, 12)
+        pre, post = pointer("u2", peek(p, 8)), pointer("u2", peek(p, 9))
+        task = take_task(p)
+        while task < peek(p, 1):
+            for block in range(blocks):
+                at = peek(p, 5) + 8 * (task * (blocks + 1) + block)
+                for b in range(batch):
+                    x = pointer(value, peek(p, 2) + size * (b * peek(p, 10) + block * BLOCK))
+                    g = pointer(value, peek(p, 3) + size * (b * peek(p, 11) + task * STRIP))
+                    if b == 0:
+                        for e in range(peek(at, 0), peek(at, 1)):
+                            out[e] = x[pre[e]] * g[post[e]]
+                    else:
+                        _add_pairs(out, pre, post, peek(at, 0), peek(at, 1), x, g)
+            task = take_task(p)
+
+    return pair
+
+
+@njit(fastmath=FAST)
+def _change_tile(w, pre, post, begin, end, x, g, keep, add, shifted):
+    """Change weights by the first sample, and by what does not depend on samples."""
+    if shifted:
+        for e in range(begin, end):
+            m = post[e]
+            w[e] = keep[m] * w[e] + (add[m] + x[pre[e]] * g[m])
+    else:
+        for e in range(begin, end):
+            m = post[e]
+            w[e] = keep[m] * w[e] + x[pre[e]] * g[m]
+
+
+@njit(fastmath=FAST)
+def _add_pairs(w, pre, post, begin, end, x, g):
+    for e in range(begin, end):
+        w[e] += x[pre[e]] * g[post[e]]
+
+
+@njit(fastmath=FAST)
+def _add_squares(w, post, begin, end, norm):
+    for e in range(begin, end):
+        norm[post[e]] += w[e] * w[e]
+
+
+@njit
+def _clear(out, size):
+    for i in range(size):
+        out[i] = 0
+
+
+@njit(fastmath=FAST)
+def _scale(w, post, begin, end, norm, width):
+    """Divide the weights of a strip by the norm of their neuron's, whose squares are given."""
+    for i in range(width):
+        norm[i] = 1 / np.sqrt(norm[i]) if norm[i] > 0 else norm[i]
+    for e in range(begin, end):
+        w[e] *= norm[post[e]]
+
+
+@loop("x g w begins strips blocks pre post n_pre n_post batch keep add norm")
+def _change_loop(value: str) -> Callable[[int], None]:
+    """Change weights, tile after tile; tasks are strips."""
+    size = int(value[1])
+
+    def change(p: int) -> None:
+        w, blocks, n_post = pointer(value, peek(p, 4)), peek(p, 7), peek(p, 11)
+        pre, post, unit = pointer("u2", peek(p, 8)), pointer("u2", peek(p, 9)), peek(p, 15)
+        task = take_task(p)
+        while task < peek(p, 1):
+            first, row = task * STRIP, peek(p, 5) + 8 * task * (blocks + 1)
+            width = min(STRIP, n_post - first)
+            keep, add = pointer(value, peek(p, 13) + size * first), pointer(value, peek(p, 14) + size * first)
+            norm = pointer(value, unit + size * first)
+            if unit:
+                _clear(norm, width)
+            for block in range(blocks):
+                begin, end = peek(row, block), peek(row, block + 1)
+                for b in range(peek(p, 12)):
+                    x = pointer(value, peek(p, 2) + size * (b * peek(p, 10) + block * BLOCK))
+                    g = pointer(value, peek(p, 3) + size * (b * n_post + first))
+                    if b == 0:
+                        _change_tile(w, pre, post, begin, end, x, g, keep, add, peek(p, 14))
+                    else:
+                        _add_pairs(w, pre, post, begin, end, x, g)
+                if unit:
+                    _add_squares(w, post, begin, end, norm)
+            if unit:
+                _scale(w, post, peek(row, 0), peek(row, blocks), norm, width)
+            task = take_task(p)
+
+    return change
