@@ -45,16 +45,27 @@ _HOMES = {
     "circuitgraph.ir": "ABSENT Circuit Population Projection Remap Slots Synapses Topology normal uniform",
     "circuitgraph.topologies": (
         "Conv Dense ErdosRenyi Explicit Gather GraphConv GraphEdges Lateral OneToOne Pool Pruned SmallWorld Spread "
-        "difference_of_gaussians"
+        "difference_of_gaussians tile_order"
     ),
-    "circuitgraph.views": "from_adjacency from_networkx from_pandas to_adjacency to_networkx to_pandas",
+    "circuitgraph.views": (
+        "balance_of describe diff from_adjacency from_connectome from_networkx from_pandas read read_graphml "
+        "read_node_link to_adjacency to_networkx to_pandas write write_graphml write_node_link"
+    ),
+    "circuitgraph.views.controls": "rewired",
+    "circuitgraph.pictures": "report",
+    "circuitgraph.exchange": (
+        "Report from_nir from_pretrained from_pyg from_torch save_pretrained to_nir to_onnx to_pyg to_torch"
+    ),
     "circuitgraph.io": "load save",
     "circuitgraph.edits": (
         "AddSlots CentreSurround Dale Edit Grow Inhibit LateralInhibition Merge RemoveSlots RemoveUnits Rewire "
         "SheetInhibition Split Tidy Together"
     ),
     "circuitgraph.kernels": "Kernel tune_allocator",
-    "circuitgraph.neurons": "BatchNorm Divide Exponential Homeostatic KWinners Linear Neuron ReLU Softmax Triangle",
+    "circuitgraph.neurons": (
+        "GRU IF LI LIF LSTM Activation BatchNorm Bias Chain CubaLIF Divide Exponential HodgkinHuxley Homeostatic "
+        "KWinners Linear Neuron ReLU ScaledBatchNorm Softmax Triangle"
+    ),
     "circuitgraph.rules": "AntiHebb HardWTA Hebb Instar Oja Rule SoftHebb Term",
     "circuitgraph.compiler": "Log Network Plan State carry compile replay",
     "circuitgraph.structural": "Newborns Prune Trainer",
@@ -62,7 +73,10 @@ _HOMES = {
     "circuitgraph.nets": "ConvLayer hebbian_cnn mlp",
 }
 _ALIASES = {"prune": "structural.torch_names"}
-_MODULES = {"communities", "structural", "data", "errors", "io", "ir", "nets", "registry", "testing", "train", "views"}
+_MODULES = {
+    "communities", "data", "errors", "exchange", "graphs", "io", "ir", "nets", "pictures", "registry", "structural",
+    "testing", "train", "views",
+}  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = sorted(_HOME)
 

@@ -76,3 +76,22 @@ neurons: Registry[Any] = Registry("neuron", "circuitgraph.neurons")
 rules: Registry[Any] = Registry("rule", "circuitgraph.rules")
 edits: Registry[Any] = Registry("edit", "circuitgraph.edits")
 scores: Registry[Any] = Registry("score", "circuitgraph.structural")
+
+# What circuits can be asked lives in views, which stand above them: method -> module:function.
+_VIEWS = {
+    "graph": "circuitgraph.views.graph:graph_of",
+    "rewired": "circuitgraph.views.controls:rewired",
+    "describe": "circuitgraph.views.describe:describe",
+}
+
+
+def view(method: str) -> Callable[..., Any]:
+    """Import the function behind a method of `Circuit` that lives in views.
+
+    Example:
+        >>> view("graph").__name__
+        'graph_of'
+    """
+    module, function = _VIEWS[method].split(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found

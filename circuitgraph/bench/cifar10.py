@@ -1,5 +1,6 @@
-"""SoftHebb on CIFAR-10: three Hebbian layers, one unsupervised pass (Journe et al. 2023)."""
+"""CIFAR-10: SoftHebb's three Hebbian layers (Journe et al. 2023), and blocks that grow and are pruned."""
 
+from circuitgraph.bench import nhs
 from circuitgraph.bench.settings import Settings
 from circuitgraph.bench.vision import image_recipe, softhebb_layers
 
@@ -12,3 +13,4 @@ RECIPE = image_recipe(
         widths=(48, 192, 768), n_train=20_000, epochs=20, learning_rate=1e-4, weight_decay=1.0, label_smoothing=0.1
     ),
 )
+RECIPE.presets["nhs"] = nhs.PRESET

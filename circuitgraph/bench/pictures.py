@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from circuitgraph.bench.run import Outcome
 from circuitgraph.ir import Circuit
+from circuitgraph.pictures import receptive_fields
 from circuitgraph.topologies import Conv
 
 INK, ACCENTS = "#444444", ("#0b6e8a", "#d1495b", "#6a994e", "#8d6a9f")
@@ -57,21 +57,11 @@ def _fields(circuit: Circuit, title: str, path: Path) -> Path | None:
     convolutions = [(p, p.topology) for p in circuit.projections if isinstance(p.topology, Conv)]
     if not convolutions or len(circuit.shapes(convolutions[0][0])[0]) != 3:
         return None
-    first, law = convolutions[0]
-    pre, post = circuit.shapes(first)
-    kernel = law.window(2)["kernel"]
-    w = first.weight.reshape(post[0], *kernel, pre[0])
-    w = w if pre[0] == 3 else w.mean(-1, keepdims=True)
-    w = 0.5 + 0.5 * w / np.abs(w).max(axis=(1, 2, 3), keepdims=True).clip(1e-12)
-    columns = min(16, post[0])
-    rows = -(-post[0] // columns)
-    canvas = np.ones((rows * (kernel[0] + 1) + 1, columns * (kernel[1] + 1) + 1, w.shape[-1]))
-    for i, field in enumerate(w):
-        r, c = (i // columns) * (kernel[0] + 1) + 1, (i % columns) * (kernel[1] + 1) + 1
-        canvas[r : r + kernel[0], c : c + kernel[1]] = field
-    figure, axes = _axes(f"{title}: receptive fields of {first.post}", size=(7, 7 * rows / columns + 0.6))
-    axes.imshow(canvas.squeeze(), cmap="gray", interpolation="nearest", vmin=0, vmax=1)
-    axes.axis("off")
+    first, _ = convolutions[0]
+    axes = receptive_fields(circuit, first.post, range(circuit.population(first.post).n_units))
+    axes.set_title(f"{title}: {axes.get_title()}", fontsize=10, color=INK)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
     figure.savefig(path)
     return path
 

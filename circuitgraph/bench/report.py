@@ -72,12 +72,34 @@ def summary(console: Console, lines: Sequence[dict[str, Any]]) -> None:
             *(f"{statistics.mean(line['seconds'][p] for line in lines):.1f}" for p in first["seconds"]),
         )
     console.print(table)
+    for title, rows in (("epochs", first.get("epochs")), ("edits", first.get("log"))):
+        if rows:
+            console.print(listed(f"seed {first['seed']}: {title}", rows))
     versions = ", ".join(f"{k} {v}" for k, v in first["versions"].items())
     console.print(
         f"{first['n_units']:,} units, {first['n_slots']:,} slots, {first['n_synapses']:,} synapses; "
         f"activity {first['activity']}"
     )
     console.print(f"device {first['device']}; {versions}", highlight=False, soft_wrap=True)
+
+
+def listed(title: str, rows: Sequence[dict[str, Any]]) -> Table:
+    """Lay rows with the same keys out as a table; of `x_before` and `x_after` it makes one column x."""
+    table = Table(title=title)
+    for key in _joined(rows[0]):
+        table.add_column(key, justify="right")
+    for row in rows:
+        table.add_row(*_joined(row).values())
+    return table
+
+
+def _joined(row: dict[str, Any]) -> dict[str, str]:
+    cells: dict[str, str] = {}
+    for key, v in row.items():
+        name = key.removesuffix("_before").removesuffix("_after")
+        text = v if isinstance(v, str) else f"{v:.2f}" if isinstance(v, float) and v != round(v) else f"{v:,.0f}"
+        cells[name] = f"{cells[name]} to {text}" if name in cells else text
+    return cells
 
 
 def spread(values: Sequence[float | None]) -> str:

@@ -45,7 +45,7 @@ def _swap(pre, post, n, n_positive, directed, table, rng):
     """Try ROUNDS swaps per edge, in place; the first n_positive edges swap among themselves, the others too."""
     count = len(pre)
     for e in range(count):
-        _insert(table, _key(pre[e], post[e], n, directed))
+        insert(table, _key(pre[e], post[e], n, directed))
     for _ in range(ROUNDS * count):
         e = rng.integers(0, count)
         f = rng.integers(0, n_positive) if e < n_positive else rng.integers(n_positive, count)
@@ -53,12 +53,12 @@ def _swap(pre, post, n, n_positive, directed, table, rng):
         if not directed and rng.integers(0, 2):
             c, d = d, c
         one, two = _key(a, d, n, directed), _key(c, b, n, directed)
-        if e == f or a == d or c == b or one == two or _slot(table, one)[1] or _slot(table, two)[1]:
+        if e == f or a == d or c == b or one == two or place_of(table, one)[1] or place_of(table, two)[1]:
             continue
-        _remove(table, _key(a, b, n, directed))
-        _remove(table, _key(c, d, n, directed))
-        _insert(table, one)
-        _insert(table, two)
+        take_out(table, _key(a, b, n, directed))
+        take_out(table, _key(c, d, n, directed))
+        insert(table, one)
+        insert(table, two)
         post[e], pre[f], post[f] = d, c, b
 
 
@@ -75,7 +75,7 @@ def _home(table, key):
 
 
 @njit(cache=True)
-def _slot(table, key):
+def place_of(table, key):
     """Give the place of a key, or the free one where it would go, and whether it is there."""
     at = _home(table, key)
     while table[at] != -1 and table[at] != key:
@@ -84,15 +84,16 @@ def _slot(table, key):
 
 
 @njit(cache=True)
-def _insert(table, key):
-    table[_slot(table, key)[0]] = key
+def insert(table, key):
+    """Put in a key that is not there."""
+    table[place_of(table, key)[0]] = key
 
 
 @njit(cache=True)
-def _remove(table, key):
+def take_out(table, key):
     """Free a key's place, and move up those behind it that the gap would cut off from their first place."""
     last = len(table) - 1
-    gap = _slot(table, key)[0]
+    gap = place_of(table, key)[0]
     at = (gap + 1) & last
     while table[at] != -1:
         if ((at - _home(table, table[at])) & last) >= ((at - gap) & last):

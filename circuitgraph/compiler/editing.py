@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from circuitgraph.compiler.carry import Carried, LiveRemap, bury
 from circuitgraph.compiler.log import Undo, take_undo
 from circuitgraph.compiler.parts import Options, carry_parts, memory_of
+from circuitgraph.compiler.turns import alone
 from circuitgraph.edits import Edit
 from circuitgraph.ir import Circuit, Population, Projection, Remap
 from circuitgraph.ir.topology import moved_to
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from circuitgraph.compiler.network import Network
 
 
+@alone
 def edit_network(net: "Network", edit: Edit, reason: str) -> LiveRemap:
     """Apply an edit to a live network; see `Network.edit`."""
     given = net.snapshot() if edit.reads_weights else net.circuit
@@ -33,6 +35,7 @@ def edit_network(net: "Network", edit: Edit, reason: str) -> LiveRemap:
     return live
 
 
+@alone
 def undo_edit(net: "Network") -> LiveRemap:
     """Take the last edit back; see `Network.undo`."""
     undo = take_undo(net.log.undos)
@@ -44,10 +47,10 @@ def undo_edit(net: "Network") -> LiveRemap:
 
 def _install(net: "Network", circuit: Circuit, remap: Remap) -> LiveRemap:
     options = Options(net.exact, net.keep, net.forced, net.setting, net.tune).fit(circuit)
-    old = dict(net.weights.items())
+    old = _parameters(net)
     net._install(carry_parts(net._parts(), circuit, remap, options), options)
     net.train(net.training)
-    new = dict(net.weights.items())
+    new = _parameters(net)
     replaced = [name for name in {**old, **new} if old.get(name) is not new.get(name)]
     parameters = tuple(Carried(old.get(n), new.get(n), _index(old.get(n), new.get(n), remap, n)) for n in replaced)
     live = LiveRemap(remap.units, remap.slots, remap.removed, remap.rewritten, parameters)
@@ -55,12 +58,20 @@ def _install(net: "Network", circuit: Circuit, remap: Remap) -> LiveRemap:
     return live
 
 
-def _index(old: Tensor | None, new: Tensor | None, remap: Remap, name: str) -> Tensor | None:
+def _parameters(net: "Network") -> dict[tuple[str, str], nn.Parameter]:
+    """Name every parameter by what owns it: a projection (its weights), or a population and its trained memory."""
+    weights = {(name, ""): w for name, w in net.weights.items()}
+    memory = ((name, key, value) for name in net.memory for key, value in memory_of(net.memory, name).items())
+    return weights | {(name, key): value for name, key, value in memory if isinstance(value, nn.Parameter)}
+
+
+def _index(old: Tensor | None, new: Tensor | None, remap: Remap, name: tuple[str, str]) -> Tensor | None:
     if old is None or new is None:
         return None
-    if name in remap.slots:
-        return torch.tensor(remap.slots[name], device=new.device)
-    return torch.full((len(new),), -1) if name in remap.removed else torch.arange(len(new), device=new.device)
+    tables, owner = remap.units if name[1] else remap.slots, name[0]
+    if owner in tables:
+        return torch.tensor(tables[owner], device=new.device)
+    return torch.full((len(new),), -1) if owner in remap.removed else torch.arange(len(new), device=new.device)
 
 
 def _way_back(net: "Network", after: Circuit, remap: Remap) -> Undo:

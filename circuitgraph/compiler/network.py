@@ -2,16 +2,19 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import reduce as fold
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from circuitgraph.compiler.asked import AskedNetwork, home
 from circuitgraph.compiler.carry import LiveRemap
 from circuitgraph.compiler.editing import edit_network, undo_edit
 from circuitgraph.compiler.inputs import Input, find_device, over_time, read_inputs
+from circuitgraph.compiler.lesion import Lesion, lesion_network, refuse_lesion
 from circuitgraph.compiler.log import Log
 from circuitgraph.compiler.parts import (
     Options,
@@ -20,21 +23,22 @@ from circuitgraph.compiler.parts import (
     ends_of,
     fires,
     keep_signs,
+    kept_of,
     kernel_of,
     make_parts,
     memory_of,
     tensors_of,
 )
 from circuitgraph.compiler.plan import Column, Fire, Push, PushMany, neuron_of
+from circuitgraph.compiler.signals import Reduce, arriving, mean_change, rule_of, signals_of
 from circuitgraph.compiler.state import State
+from circuitgraph.compiler.turns import Turns, at_work
 from circuitgraph.edits import Edit
 from circuitgraph.errors import NumericError, RuleError, ShapeError, StateError, StructureError
 from circuitgraph.ir import Circuit, Projection
 from circuitgraph.ir.shape import is_integer
 from circuitgraph.kernels import Setting
-from circuitgraph.rules import Rule, Signals, prepare_change
-
-Reduce = Callable[[Tensor], object]
+from circuitgraph.rules import Rule, prepare_change
 
 
 def compile(
@@ -88,7 +92,7 @@ def compile(
     return net.to(device=where, dtype=dtype)
 
 
-class Network(nn.Module):
+class Network(AskedNetwork, nn.Module):
     """A circuit that runs.  Make it with `compile`.
 
     Weights are parameters, one flat vector per projection (`net.weights[name]`), trained by gradient where the
@@ -119,7 +123,8 @@ class Network(nn.Module):
         super().__init__()
         options = Options(exact, frozenset(keep), dict(kernels or {}), setting or Setting(), tune)
         options.check(circuit)
-        self.activity_dtype, self.log = activity_dtype, Log()
+        self.activity_dtype, self.log, self.turns = activity_dtype, Log(), Turns()
+        self.lesion: Lesion | None = None
         self._install(make_parts(circuit, options), options)
         self.register_load_state_dict_post_hook(_check_loaded)
 
@@ -147,6 +152,7 @@ class Network(nn.Module):
         kinds = {w.dtype for w in tensors_of(self.weights).values()}
         return fold(torch.promote_types, kinds) if kinds else torch.get_default_dtype()
 
+    @at_work
     def step(self, x: Input, state: State | None = None) -> State:
         """Advance one time step from external input.  Changes nothing but what it returns.
 
@@ -161,9 +167,9 @@ class Network(nn.Module):
 
     def _step(self, x: Input, state: State | None, merged: Mapping[str, Tensor]) -> State:
         inputs = read_inputs(self.plan, x, self.device, self._type())
-        batch, past = len(next(iter(inputs.values()))), self._past(state)
-        if any(len(ago[0]) != batch for ago in past.values()):
-            got = f"got {len(next(iter(past.values()))[0])} samples, and an input of {batch}"
+        batch, past, kept = len(next(iter(inputs.values()))), self._past(state), kept_of(self.plan, state)
+        if other := {len(carried) for carried in (*(ago[0] for ago in past.values()), *kept.values())} - {batch}:
+            got = f"got {other.pop()} samples, and an input of {batch}"
             raise StateError(f"state: of another batch ({got}); start with step(x) and no state")
         if self._depth:  # what is delivered later must not follow a buffer that the caller fills again
             inputs = {name: value.clone() for name, value in inputs.items()}
@@ -176,7 +182,7 @@ class Network(nn.Module):
             elif isinstance(op, PushMany):
                 self._push_many(op, columns, past, merged[op.name])
             else:
-                self._fire(op, columns, next(iter(inputs.values())))
+                self._fire(op, columns, kept, next(iter(inputs.values())))
         now = {n: (columns[n, "y"], *past.get(n, ()))[: depth + 1] for n, depth in self._depth.items()}
         return State(self.fingerprint, columns, now, 0 if state is None else state.step + 1)
 
@@ -187,6 +193,7 @@ class Network(nn.Module):
             return state[self.plan.outputs[0]]
         return {name: state[name] for name in self.plan.outputs}
 
+    @at_work
     def run(
         self, xs: Input | Sequence[Input], state: State | None = None, *, learn: bool = False
     ) -> tuple[Tensor | dict[str, Tensor], State]:
@@ -207,6 +214,7 @@ class Network(nn.Module):
         stacked = {name: torch.stack([o[name] for o in outputs]) for name in self.plan.outputs}
         return (stacked[self.plan.outputs[0]] if len(stacked) == 1 else stacked), state
 
+    @at_work
     @torch.no_grad()
     def learn(
         self,
@@ -229,13 +237,14 @@ class Network(nn.Module):
             NumericError: a change with NaN or infinity (checked on CPU, where it costs no wait).
         """
         state.require(self.fingerprint)
+        refuse_lesion(self, "learn")
         if not self.training:
             raise RuleError("learn: the network is in eval mode, which changes nothing; call train() first")
         if not math.isfinite(scale):
             raise NumericError(f"learn: scale (got {scale!r}, expected a finite number)")
         commits = []
         for p, rule in self._learners(only):
-            signals = _signals(p, rule, state)
+            signals = signals_of(p, rule, state)
             if signals is not None:
                 parts = self.weights[p.name], kernel_of(self.kernels, p.name), ends_of(self.ends, p.name)
                 where = f"projection {p.name!r}"
@@ -250,9 +259,9 @@ class Network(nn.Module):
     def snapshot(self) -> Circuit:
         """Bring weights and memory home: a circuit that compiles to this network."""
         circuit = self.circuit
-        projections = [dataclasses.replace(p, weight=_home(self.weights[p.name])) for p in circuit.projections]
+        projections = [dataclasses.replace(p, weight=home(self.weights[p.name])) for p in circuit.projections]
         populations = [
-            dataclasses.replace(p, memory={k: _home(v) for k, v in memory_of(self.memory, p.name).items()})
+            dataclasses.replace(p, memory={k: home(v) for k, v in memory_of(self.memory, p.name).items()})
             for p in circuit.populations
         ]
         return dataclasses.replace(circuit, populations=tuple(populations), projections=tuple(projections))
@@ -265,6 +274,7 @@ class Network(nn.Module):
         can).  States from before are refused afterwards, and so are optimisers that `carry` was not called on.  If the
         edit fails, nothing has changed; one that changes nothing returns an identity and says so in `log`.
         """
+        refuse_lesion(self, "edit")
         return edit_network(self, edit, reason)
 
     def undo(self) -> LiveRemap:
@@ -273,7 +283,37 @@ class Network(nn.Module):
         Raises:
             StructureError: if there is no edit to take back.
         """
+        refuse_lesion(self, "undo")
         return undo_edit(self)
+
+    def lesioned(
+        self, units: Any = None, *, label: Any = None, slots: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager["Network"]:
+        """Silence units and slots for as long as a `with` block lasts; afterwards all is bit for bit as before.
+
+        `units` names indices or masks by population, or a whole population; or it is a `Partition`, or one label per
+        unit in the order of `circuit.graph()`, or the name of an attribute, and `label` says whose units.  `slots`
+        names indices or masks by projection.  Blocks may be nested: what is lesioned adds up.
+
+        A silent unit is absent from its population: it sends zero at all sites, and takes no part in competition with
+        the others (softmax, fused or not, k-winners, means), which do what they would if it were removed.  A slot that
+        is lesioned has weight zero.  What was sent before through a delay still arrives: begin with no state.  In the
+        block weights can be trained by gradient, those of projections with lesioned slots cannot; a snapshot shows
+        slots as zero and does not know of units.
+
+        Raises:
+            UnknownNameError: a population, a projection, an attribute or a label that does not exist.
+            ShapeError: indices, masks or labels that do not fit.
+            RuleError, StructureError: in the block, by `learn`, and by `edit` and `undo`.
+
+        Example:
+            >>> import torch, circuitgraph as cg
+            >>> net = cg.compile(cg.Circuit().add("x", 2).connect("x", "y", cg.Dense(), units=1, weight=[1.0, 10.0]))
+            >>> with net.lesioned({"x": [1]}):
+            ...     net(torch.ones(1, 2)).item()
+            1.0
+        """
+        return lesion_network(self, Lesion.read(self.circuit, units, label=label, slots=slots))
 
     def _past(self, state: State | None) -> Mapping[str, tuple[Tensor, ...]]:
         if state is None:
@@ -287,7 +327,7 @@ class Network(nn.Module):
         return {bundle.op.name: bundle.weight([weights[n] for n in bundle.names]) for bundle in bundles}
 
     def _push(self, op: Push, columns: dict[Column, Tensor], past: Mapping[str, tuple[Tensor, ...]]) -> None:
-        x = _seen(op.read, op.delay, columns, past)
+        x = arriving(op.read, op.delay, columns, past)
         if x is None:
             return
         y = self.kernels[op.projection](x, None if op.projection in self._ones else self.weights[op.projection])
@@ -298,14 +338,14 @@ class Network(nn.Module):
         self, op: PushMany, columns: dict[Column, Tensor], past: Mapping[str, tuple[Tensor, ...]], w: Tensor
     ) -> None:
         bundle = bundle_of(self.bundles, op.name)
-        seen = [_seen(column, delay, columns, past) for column, delay in bundle.columns]
+        seen = [arriving(column, delay, columns, past) for column, delay in bundle.columns]
         if all(x is None for x in seen):
             return
         for port, y in zip(bundle.ports, bundle(seen, w), strict=True):
             columns[port] = columns[port] + y if port in columns else y
 
-    def _fire(self, op: Fire, columns: dict[Column, Tensor], like: Tensor) -> None:
-        ports = {}
+    def _fire(self, op: Fire, columns: dict[Column, Tensor], kept: Mapping[Column, Tensor], like: Tensor) -> None:
+        ports = {name: kept[op.population, name] for name in op.neuron.keeps if (op.population, name) in kept}
         for pop, port in op.ports:
             if (pop, port) not in columns:
                 columns[pop, port] = like.new_zeros(len(like), *self.circuit.population(pop).shape)
@@ -320,7 +360,7 @@ class Network(nn.Module):
         for name in names:
             if self.circuit.projection(name).rule is None:
                 raise RuleError(f"learn: projection {name!r} has no rule; give it one in connect(rule=...)")
-        return [(p, _rule_of(p)) for p in self.circuit.projections if p.name in names]
+        return [(p, rule_of(p)) for p in self.circuit.projections if p.name in names]
 
     def _new_memory(self, state: State, reduce: Reduce | None) -> list[tuple[Tensor, Tensor]]:
         """Work out what memory becomes, without changing it: pairs of buffers and new values."""
@@ -334,7 +374,9 @@ class Network(nn.Module):
             new = {k: v.clone() for k, v in kept.items()}
             op.neuron.learn({c: t for (pop, c), t in state.columns.items() if pop == op.population}, new)
             for key, old in kept.items():
-                value = new[key] if reduce is None else _mean(old, new[key], reduce, processes)
+                if isinstance(old, nn.Parameter):  # gradients train it
+                    continue
+                value = new[key] if reduce is None else mean_change(old, new[key], reduce, processes)
                 if value.device.type == "cpu" and not torch.isfinite(value).all():
                     raise NumericError(
                         f"population {op.population!r}: memory {key!r} would hold NaN or infinity; check inputs"
@@ -346,42 +388,6 @@ class Network(nn.Module):
         return self.circuit.summary()
 
 
-def _seen(
-    column: Column, delay: int, columns: Mapping[Column, Tensor], past: Mapping[str, tuple[Tensor, ...]]
-) -> Tensor | None:
-    """Look up what a projection carries; None while nothing has arrived through its delay."""
-    if not delay:
-        return columns[column]
-    ago = past.get(column[0], ())
-    return ago[delay - 1] if len(ago) >= delay else None
-
-
-def _signals(p: Projection, rule: Rule, state: State) -> Signals | None:
-    """Find what a projection's synapses saw; None while nothing has arrived through its delay."""
-    past = state.past.get(p.pre, ())
-    if p.delay and len(past) <= p.delay:
-        return None
-    x = past[p.delay] if p.delay else state.columns.get((p.pre, "y"))
-    u, y = state.columns.get((p.post, p.port)), state.columns.get((p.post, "y"))
-    missing = [c for c, column in (("x", x), ("u", u), ("y", y)) if column is None and c in ("x", *rule.reads)]
-    if x is None or missing:
-        got = f"got no {' and no '.join(missing)}, which {rule!r} reads"
-        raise StateError(f"projection {p.name!r}: the state lacks columns ({got}); learn from a state of this network")
-    return Signals(x, u, y)
-
-
-def _rule_of(p: Projection) -> Rule:
-    if not isinstance(p.rule, Rule):
-        raise RuleError(f"projection {p.name!r}: not a rule (got {p.rule!r}, expected e.g. cg.Oja(0.01))")
-    return p.rule
-
-
-def _mean(old: Tensor, new: Tensor, reduce: Reduce, processes: Tensor) -> Tensor:
-    change = new - old
-    reduce(change)
-    return old + change / processes
-
-
 def _check_loaded(net: nn.Module, keys: object) -> None:
     """Refuse loaded weights that contradict the plan, which takes some fixed weights to be one and never reads them."""
     assert isinstance(net, Network)
@@ -389,9 +395,3 @@ def _check_loaded(net: nn.Module, keys: object) -> None:
         if not bool((net.weights[name] == 1).all()):
             mend = "compile a circuit that has these weights"
             raise StructureError(f"load_state_dict: fixed weights of {name!r} are one in this circuit's plan; {mend}")
-
-
-def _home(t: Tensor) -> np.ndarray:
-    t = t.detach().cpu()
-    narrow = t.is_floating_point() and t.dtype not in (torch.float32, torch.float64)
-    return np.array((t.float() if narrow else t).numpy())

@@ -1,6 +1,6 @@
 """The parts of a network: made from a circuit, or taken over from the network that was edited."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from circuitgraph import registry
 from circuitgraph.compiler.bundle import Bundle, wiring
 from circuitgraph.compiler.passes import fuse
-from circuitgraph.compiler.plan import Fire, Plan, Push, PushMany, make_plan, neuron_of
+from circuitgraph.compiler.plan import Column, Fire, Plan, Push, PushMany, make_plan, neuron_of
+from circuitgraph.compiler.state import State
 from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir import Circuit, Population, Projection, Remap
 from circuitgraph.kernels import Choice, Ends, Kernel, Setting, Tuner, choose_kernel, make_kernel
@@ -48,17 +49,21 @@ class Options:
 
 
 class Memory(nn.Module):
-    """What the neurons of one population keep between runs: buffers by name."""
+    """What the neurons of one population keep between runs, by name: buffers, and parameters where `trained`."""
 
-    def __init__(self, values: Mapping[str, Tensor]) -> None:
+    def __init__(self, values: Mapping[str, Tensor], trained: Collection[str] = ()) -> None:
         super().__init__()
+        self._names = tuple(values)
         for name, value in values.items():
-            self.register_buffer(name, value)
+            if name in trained:
+                self.register_parameter(name, value if isinstance(value, nn.Parameter) else nn.Parameter(value))
+            else:
+                self.register_buffer(name, value.detach() if isinstance(value, nn.Parameter) else value)
 
     @property
     def values(self) -> dict[str, Tensor]:
-        """Give the buffers themselves, by name."""
-        return dict(self.named_buffers())
+        """Give the buffers and parameters themselves, by name."""
+        return {name: getattr(self, name) for name in self._names}
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ def _assemble(
     parameters = nn.ParameterDict()
     for name, weight in weights.items():  # one by one: torch sorts what the constructor is given
         parameters[name] = weight
-    modules = nn.ModuleDict({n: Memory(m) for n, m in memory.items()})
+    modules = nn.ModuleDict({n: Memory(m, neuron_of(circuit, n).trained) for n, m in memory.items()})
     derived = (nn.ModuleDict(modules) for modules in (kernels, ends, bundles))
     return Parts(circuit, plan, parameters, modules, *derived)
 
@@ -231,8 +236,14 @@ def _carried_memory(old: Parts, circuit: Circuit, p: Population, remap: Remap, p
             values[key] = place.move(fresh)
         else:
             _check_size(f"population {p.name!r}", len(live[key] if index is None else index), len(fresh), "units")
-            values[key] = live[key] if index is None else _take(live[key], index, fresh.numpy())
+            values[key] = live[key] if index is None else _taken_alike(live[key], index, fresh.numpy())
     return values
+
+
+def _taken_alike(live: Tensor, index: np.ndarray, fresh: np.ndarray) -> Tensor:
+    """Carry rows by index; what was trained still is, and what was frozen stays so."""
+    taken = _take(live.detach(), index, fresh)
+    return nn.Parameter(taken, requires_grad=live.requires_grad) if isinstance(live, nn.Parameter) else taken
 
 
 def _take(live: Tensor, index: np.ndarray, fresh: np.ndarray) -> Tensor:
@@ -281,7 +292,7 @@ def keep_signs(weights: nn.ParameterDict, circuit: Circuit) -> None:
 
 
 def memory_of(memory: nn.ModuleDict, name: str) -> dict[str, Tensor]:
-    """Look up the buffers of a population, by name."""
+    """Look up the memory of a population, by name."""
     module = memory[name]
     assert isinstance(module, Memory)
     return module.values
@@ -324,6 +335,14 @@ def bundle_of(bundles: nn.ModuleDict, name: str) -> Bundle:
 def bundled(plan: Plan) -> list[PushMany]:
     """List the operations that push through several projections."""
     return [op for op in plan.ops if isinstance(op, PushMany)]
+
+
+def kept_of(plan: Plan, state: State | None) -> dict[Column, Tensor]:
+    """Find what neurons kept from the step before; nothing at rest."""
+    if state is None:
+        return {}
+    wanted = ((op.population, name) for op in fires(plan) for name in op.neuron.keeps)
+    return {column: state.columns[column] for column in wanted if column in state.columns}
 
 
 def fires(plan: Plan) -> list[Fire]:

@@ -34,6 +34,7 @@ def decode_circuit(spec: Any, arrays: Arrays) -> Circuit:
     if not isinstance(spec, dict) or spec.get("schema") != SCHEMA:
         got = spec.get("schema") if isinstance(spec, dict) else spec
         raise FileError(f"unknown schema (got {got!r}, expected {SCHEMA}); read it with the version that wrote it")
+    spec = _dated(spec, attributes=encode_item({}, "circuit attributes"))
     _need(spec, "circuit", schema=int, populations=list, projections=list, attributes=dict)
     populations = tuple(_decode_population(p, arrays) for p in spec["populations"])
     projections = tuple(_decode_projection(p, arrays) for p in spec["projections"])
@@ -111,8 +112,8 @@ def _decode_projection(spec: Any, arrays: Arrays) -> Projection:
     )
 
 
-def _dated(spec: Any, **defaults: int) -> Any:
-    """Fill in what files lack that were written before identities were counted, and before weights had signs."""
+def _dated(spec: Any, **defaults: Any) -> Any:
+    """Fill in what files lack that are older than attributes of the whole, counted identities or signed weights."""
     return {**defaults, **spec} if isinstance(spec, dict) else spec
 
 

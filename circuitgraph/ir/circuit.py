@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from circuitgraph import registry
 from circuitgraph.errors import ShapeError, StructureError, UnknownNameError
+from circuitgraph.ir.asked import Asked, Graphs
 from circuitgraph.ir.fingerprint import fingerprint
 from circuitgraph.ir.init import Initializer
 from circuitgraph.ir.order import zero_delay_order
@@ -21,7 +23,7 @@ from circuitgraph.ir.value import Value, rebuild
 
 
 @dataclasses.dataclass(frozen=True)
-class Circuit:
+class Circuit(Asked):
     """A frozen value: populations and the projections between them, in the order they were added.
 
     `attributes` is what people know about the whole (a source, a species); computation never reads it.
@@ -228,6 +230,47 @@ class Circuit:
         """
         new = dataclasses.replace(self.projection(name), **changes)
         return dataclasses.replace(self, projections=tuple(new if p.name == name else p for p in self.projections))
+
+    @property
+    def graph(self) -> Graphs:
+        """Call it for the circuit as a light named graph that networkx reads; `views.graph_of` says how.
+
+        `circuit.graph()` has a node per unit, `circuit.graph("neuron")` per neuron, `circuit.graph("population")` per
+        population; `directed=False` adds up both directions.  Not called, it is the circuit's attributes, as networkx
+        reads them.
+
+        Example:
+            >>> import networkx as nx
+            >>> from circuitgraph.topologies import Dense
+            >>> c = Circuit().add("x", 2).connect("x", "y", Dense(), units=1)
+            >>> nx.in_degree_centrality(c.graph())["y", 0], nx.in_degree_centrality(c)["y", 0]
+            (1.0, 1.0)
+        """
+        return Graphs(self.attributes, self._graph)
+
+    def _graph(self, level: str, **options: Any) -> Any:
+        return registry.view("graph")(self, level, **options)
+
+    def rewired(self, null: str, rng: np.random.Generator | int = 0) -> "Circuit":
+        """Give a control of the same size whose wiring or weights are random; `views.rewired` lists which.
+
+        Example:
+            >>> from circuitgraph.topologies import Explicit
+            >>> c = Circuit().add("x", 4).connect("x", "x", Explicit([0, 1, 2], [1, 2, 3]), delay=1)
+            >>> c.rewired("erdos-renyi", rng=1).n_slots
+            3
+        """
+        found: Circuit = registry.view("rewired")(self, null, rng)
+        return found
+
+    def describe(self) -> Any:
+        """Describe the circuit in one table, a row per population and projection; `views.describe` says how.
+
+        Example:
+            >>> len(Circuit().add("x", 2).add("y", 3).describe())
+            2
+        """
+        return registry.view("describe")(self)
 
     @property
     def n_units(self) -> int:

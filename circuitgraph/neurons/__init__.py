@@ -1,11 +1,17 @@
 """What populations do with their inputs."""
 
+from circuitgraph.neurons.activation import Activation
+from circuitgraph.neurons.bias import Bias, Chain, ScaledBatchNorm
 from circuitgraph.neurons.competitive import BatchNorm, KWinners, Softmax, Triangle, softmax_units
+from circuitgraph.neurons.gated import HodgkinHuxley
 from circuitgraph.neurons.homeostatic import Homeostatic
 from circuitgraph.neurons.neuron import Neuron
 from circuitgraph.neurons.pointwise import Divide, Exponential, Linear, ReLU
+from circuitgraph.neurons.recurrent import GRU, LSTM
+from circuitgraph.neurons.spiking import IF, LI, LIF, CubaLIF
 
 __all__ = [
-    "BatchNorm", "Divide", "Exponential", "Homeostatic", "KWinners", "Linear", "Neuron", "ReLU", "Softmax",
-    "Triangle", "softmax_units",
+    "GRU", "IF", "LI", "LIF", "LSTM", "Activation", "BatchNorm", "Bias", "Chain", "CubaLIF", "Divide",
+    "Exponential", "HodgkinHuxley", "Homeostatic", "KWinners", "Linear", "Neuron", "ReLU", "ScaledBatchNorm",
+    "Softmax", "Triangle", "softmax_units",
 ]  # fmt: skip

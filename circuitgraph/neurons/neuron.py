@@ -23,6 +23,13 @@ class Neuron(Value, ABC):
     kind: ClassVar[str] = "neuron"
     ports: ClassVar[tuple[str, ...]] = ("in",)
     """Names of the inputs that projections may land on; the first also takes external input."""
+    keeps: ClassVar[tuple[str, ...]] = ()
+    """Names of columns that `drive` returns and finds among its ports at the next step; absent at rest."""
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Name the memory that gradients train, as they train weights; `learn` leaves it alone."""
+        return ()
 
     @abstractmethod
     def drive(self, ports: Columns, memory: Columns, *, training: bool) -> tuple[Tensor, dict[str, Tensor]]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from circuitgraph.errors import ShapeError, UnknownNameError
-from circuitgraph.ir import Shape, n_ends, n_neurons, n_sites, value
+from circuitgraph.ir import Circuit, Shape, n_ends, n_neurons, n_sites, value
 from circuitgraph.ir.init import stream
 from circuitgraph.ir.shape import End, is_integer
 from circuitgraph.ir.value import index_array
@@ -122,6 +122,28 @@ class Community(Score):
         given = self.labels.items() if isinstance(self.labels, Mapping) else self.labels
         tables = tuple((str(name), index_array(labels, f"Community: labels of {name!r}")) for name, labels in given)
         object.__setattr__(self, "labels", tables)
+
+    @classmethod
+    def of(cls, circuit: Circuit, partition: Any, *, within: bool = True) -> "Community":
+        """Give each population its part of one partition over all units, in the order of `circuit.graph()`.
+
+        Shape: a `Partition` or labels (units of all populations,).
+
+        Raises:
+            ShapeError: labels of another number than units.
+
+        Example:
+            >>> import circuitgraph as cg
+            >>> c = cg.Circuit().add("x", 2).connect("x", "y", cg.Dense(), units=2)
+            >>> dict(Community.of(c, [0, 1, 0, 1]).labels)["y"].tolist()
+            [0, 1]
+        """
+        labels = index_array(getattr(partition, "labels", partition), "Community: partition")
+        if len(labels) != circuit.n_units:
+            raise ShapeError(f"Community: one label per unit (got {len(labels)}, expected {circuit.n_units})")
+        ends = np.cumsum([p.n_units for p in circuit.populations])[:-1]
+        names = [p.name for p in circuit.populations]
+        return cls(dict(zip(names, np.split(labels, ends), strict=True)), within=within)
 
     def score(self, seen: Seen) -> Tensor:
         alike = self._at(seen, "pre") == self._at(seen, "post")

@@ -1,6 +1,7 @@
 """From nodes, edges and attributes to a circuit of one population and one recurrent projection."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from circuitgraph.errors import ShapeError, StructureError, UnknownNameError
 from circuitgraph.ir import Circuit, Population, Projection
 from circuitgraph.topologies import Explicit
+from circuitgraph.views.edges import grouped, pair_key
 
 Merge = Literal["sum"] | None
 Pair = tuple[Hashable, Hashable]
@@ -35,7 +37,10 @@ def graph_circuit(
 
 def positions(labels: Sequence[Hashable]) -> dict[Hashable, int]:
     """Give each label its position; StructureError where two are equal."""
-    out: dict[Hashable, int] = {}
+    out = dict(zip(labels, range(len(labels)), strict=True))
+    if len(out) == len(labels):
+        return out
+    out.clear()
     for i, label in enumerate(labels):
         if label in out:
             raise StructureError(f"nodes: label {label!r} names nodes {out[label]} and {i}; labels are unique")
@@ -46,11 +51,10 @@ def positions(labels: Sequence[Hashable]) -> dict[Hashable, int]:
 def ends(edges: Sequence[Pair], index: Mapping[Hashable, int]) -> tuple[np.ndarray, np.ndarray]:
     """Turn pairs of labels into two columns of indices (K,), pre and post."""
     try:
-        found = [(index[pre], index[post]) for pre, post in edges]
+        flat = np.fromiter(map(index.__getitem__, chain.from_iterable(edges)), np.int64, 2 * len(edges))
     except KeyError as error:
         raise StructureError(f"edges: {error.args[0]!r} is not a node; add it to the nodes") from None
-    out = np.array(found, dtype=np.int64).reshape(-1, 2)
-    return out[:, 0].copy(), out[:, 1].copy()
+    return flat[::2].copy(), flat[1::2].copy()
 
 
 def first_of_parallel(
@@ -65,12 +69,9 @@ def first_of_parallel(
     if merge not in (None, "sum"):
         raise UnknownNameError(f"merge {merge!r}: unknown (expected None or 'sum')")
     size = int(max(pre.max(initial=0), post.max(initial=0))) + 1
-    _, first, inverse = np.unique(pre * size + post, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
+    first, group = grouped(pair_key(pre, post, size, directed=True))
     if merge is None and len(first) < len(pre):
-        again = int(np.setdiff1d(np.arange(len(pre)), first)[0])
+        again = int(np.flatnonzero(first[group] != np.arange(len(pre)))[0])
         where = "edge {!r} -> {!r}".format(*edges[again])
         raise StructureError(f"{where} comes twice; pass merge='sum' to add up the weights, or leave all but one out")
-    return first[order], rank[inverse]
+    return first, group

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import chain, repeat
+from operator import is_
 from typing import Any
 
 import numpy as np
 
 from circuitgraph.errors import NumericError, StructureError
 from circuitgraph.ir import ABSENT
+from circuitgraph.ir.value import Absent
 
 _PLAIN: dict[type, type] = {bool: np.bool_, int: np.int64, float: np.float64}
 _INT64 = range(-(2**63), 2**63)
@@ -23,15 +26,17 @@ def column(values: Iterable[Any], where: str) -> np.ndarray:
         >>> column([1, 2], "x").dtype, column([1, "a"], "x").dtype
         (dtype('int64'), dtype('O'))
     """
-    items = [_plain(v, where) for v in values]
+    items = list(values)
+    if any(issubclass(kind, np.ndarray | np.generic) for kind in set(map(type, items))):
+        items = [_plain(v, where) for v in items]
     kinds = set(map(type, items))
     dtype = _PLAIN.get(kinds.pop()) if len(kinds) == 1 else None
-    if dtype is not None and (dtype is not np.int64 or all(v in _INT64 for v in items)):
-        return np.array(items, dtype=dtype)
-    out = np.empty(len(items), dtype=object)
-    for k, v in enumerate(items):  # not out[:] = items, which would unpack tuples
-        out[k] = v
-    return out
+    if dtype is not None:
+        try:
+            return np.array(items, dtype=dtype)
+        except OverflowError:  # integers of more than 64 bits
+            pass
+    return np.fromiter(items, dtype=object, count=len(items))
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]], where: str, skip: str | None = None) -> dict[str, np.ndarray]:
@@ -41,7 +46,7 @@ def columns_of(rows: Sequence[Mapping[str, Any]], where: str, skip: str | None =
         >>> columns_of([{"a": 1}, {"b": "x"}], "node")
         {'a': array([1, ABSENT], dtype=object), 'b': array([ABSENT, 'x'], dtype=object)}
     """
-    names = {name: None for row in rows for name in row if name != skip}
+    names = [name for name in dict.fromkeys(chain.from_iterable(rows)) if name != skip]
     return {name: column((row.get(name, ABSENT) for row in rows), f"{where} attribute {name!r}") for name in names}
 
 
@@ -57,10 +62,25 @@ def rows_of(columns: Mapping[str, np.ndarray], n_rows: int) -> list[dict[str, An
     names = list(columns)
     if not names:
         return [{} for _ in range(n_rows)]
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*map(values, columns.values()), strict=True)]
-    if any(a.dtype == object for a in columns.values()):
+    given = [*map(values, columns.values())]
+    if len(names) == 1:
+        (name,) = names
+        rows = [{name: v} for v in given[0]]
+    else:
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*given, strict=True)]
+    if any(a.dtype == object and absent_in(v) for a, v in zip(columns.values(), given, strict=True)):
         return [{name: v for name, v in row.items() if v is not ABSENT} for row in rows]
     return rows
+
+
+def absent_in(items: Sequence[Any]) -> bool:
+    """Tell whether any value is missing.
+
+    Example:
+        >>> absent_in([0, ABSENT])
+        True
+    """
+    return any(map(is_, items, repeat(ABSENT)))
 
 
 def weight_column(given: Iterable[Any], edges: Sequence[tuple[Hashable, Hashable]]) -> np.ndarray:
@@ -69,14 +89,28 @@ def weight_column(given: Iterable[Any], edges: Sequence[tuple[Hashable, Hashable
     Raises:
         NumericError: for a weight that is not a finite number.
     """
+    items = list(given)
+    if set(map(type, items)) <= {float, int, Absent}:
+        fast = _plain_weights(items)
+        if fast is not None:
+            return fast
     out = np.ones(len(edges))
-    for k, w in enumerate(given):
+    for k, w in enumerate(items):
         if w is not ABSENT:
             out[k] = _number(w)
             if not np.isfinite(out[k]):
                 where = "edge {!r} -> {!r}".format(*edges[k])
                 raise NumericError(f"{where}: weight is not a finite number (got {w!r}, expected e.g. 1.0)")
     return out
+
+
+def _plain_weights(items: list[Any]) -> np.ndarray | None:
+    """Read Python's numbers at once; None where one of them has to be named."""
+    try:
+        out = np.array([1.0 if w is ABSENT else w for w in items] if absent_in(items) else items, dtype=np.float64)
+    except OverflowError:
+        return None
+    return out if np.isfinite(out).all() else None
 
 
 def _number(w: Any) -> float:

@@ -1,7 +1,7 @@
 """Circuits from networkx graphs, and networkx graphs from circuits."""
 
-from collections.abc import Hashable, Iterator, Mapping
-from typing import Any
+from collections.abc import Hashable
+from itertools import repeat
 
 import networkx as nx
 import numpy as np
@@ -9,9 +9,10 @@ import numpy as np
 from circuitgraph.errors import StructureError
 from circuitgraph.ir import ABSENT, Circuit
 from circuitgraph.views import tables
-from circuitgraph.views.build import Merge, ends, first_of_parallel, graph_circuit, positions
-from circuitgraph.views.columns import column, columns_of, rows_of, weight_column
+from circuitgraph.views.build import Merge, first_of_parallel, graph_circuit
+from circuitgraph.views.columns import absent_in, column, columns_of, rows_of, weight_column
 from circuitgraph.views.pairs import MAX_EDGES, Level, check_level, check_size
+from circuitgraph.views.walk import EdgeNames, fill_rows, walk
 
 
 def from_networkx(
@@ -48,24 +49,24 @@ def from_networkx(
         >>> nx.utils.graphs_equal(to_networkx(circuit), g)
         True
     """
-    labels = list(graph)
     columns = columns_of([data for _, data in graph.nodes(data=True)], "node")
     if label in columns:
         raise StructureError(f"node attribute {label!r} is taken by the names of the nodes; pass another label=")
-    triples = list(_directed(graph))
-    edges = [(pre, post) for pre, post, _ in triples]
-    pre, post = ends(edges, positions(labels))
+    found = walk(graph)
+    pre, post, data = found.pre, found.post, found.data
+    edges = EdgeNames(found.names, pre, post)
     first, pair = first_of_parallel(edges, pre, post, merge)
-    given = [ABSENT if weight is None else data.get(weight, ABSENT) for _, _, data in triples]
-    total = np.bincount(pair, weight_column(given, edges), len(first))
-    kept = [triples[k][2] for k in first]
-    edge_columns = columns_of(kept, "edge", skip=weight)
-    if weight is not None and any(given[k] is ABSENT for k in first):
-        edge_columns[weight] = column((given[k] for k in first), f"edge attribute {weight!r}")
-    nodes = {label: column(labels, "node"), **columns}
-    return graph_circuit(
-        nodes, pre[first], post[first], total, edge_columns, name=name, delay=delay, attributes=graph.graph
-    )
+    given = [ABSENT] * len(data) if weight is None else [d.get(weight, ABSENT) for d in data]
+    total = weight_column(given, edges)
+    if len(first) < len(pair):
+        total = np.bincount(pair, total, len(first))
+        pre, post = pre[first], post[first]
+        data, given = ([items[k] for k in first.tolist()] for items in (data, given))
+    edge_columns = columns_of(data, "edge", skip=weight)
+    if weight is not None and absent_in(given):
+        edge_columns[weight] = column(given, f"edge attribute {weight!r}")
+    nodes = {label: column(found.names, "node"), **columns}
+    return graph_circuit(nodes, pre, post, total, edge_columns, name=name, delay=delay, attributes=graph.graph)
 
 
 def to_networkx(
@@ -115,19 +116,15 @@ def to_networkx(
         graph.add_nodes_from(zip(block.keys, rows_of(columns, len(block.keys)), strict=True))
     for edges in tables.edges(circuit, level, weight, label):
         p = edges.projection
-        pre = [keys[p.pre][i] for i in edges.pre.tolist()]
-        post = [keys[p.post][i] for i in edges.post.tolist()]
-        named = [[p.name] * len(pre)] if graph.is_multigraph() else []
-        graph.add_edges_from(zip(pre, post, *named, rows_of(edges.columns, len(pre)), strict=True))
+        data = rows_of(edges.columns, len(edges.pre))
+        if graph.is_multigraph():
+            pre = map(keys[p.pre].__getitem__, edges.pre.tolist())
+            post = map(keys[p.post].__getitem__, edges.post.tolist())
+            graph.add_edges_from(zip(pre, post, repeat(p.name), data))
+        else:
+            fill_rows(graph._succ, keys[p.pre], edges.pre, keys[p.post], edges.post, data)
+            fill_rows(graph._pred, keys[p.post], edges.post, keys[p.pre], edges.pre, data)
     return graph
-
-
-def _directed(graph: nx.Graph) -> Iterator[tuple[Hashable, Hashable, Mapping[str, Any]]]:
-    # The adjacency of an undirected graph holds each edge in both directions.
-    for pre, neighbors in graph.adjacency():
-        for post, data in neighbors.items():
-            for attributes in data.values() if graph.is_multigraph() else [data]:
-                yield pre, post, attributes
 
 
 def _has_parallel(circuit: Circuit) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from circuitgraph.errors import ShapeError, UnknownNameError
 from circuitgraph.ir import Circuit, Projection, Shape, n_neurons, n_sites
 from circuitgraph.ir.shape import End
+from circuitgraph.views.edges import grouped
 
 Level = Literal["population", "unit", "neuron"]
 MAX_EDGES = 1_000_000
@@ -102,18 +103,18 @@ def _synapse_rows(projection: Projection, pre: Shape, post: Shape) -> _Rows:
 
 
 def _per_unit(rows: _Rows, projection: Projection, pre: Shape, post: Shape) -> _Rows:
-    keys = np.stack([rows.slot, rows.pre // n_sites(pre), rows.post // n_sites(post)])
-    (slot, pre_unit, post_unit), count = np.unique(keys, axis=1, return_counts=True)
-    return _Rows(pre_unit, post_unit, slot, projection.weight[slot], count)
+    n_pre, n_post = pre[0], post[0]
+    key = np.sort((rows.slot * n_pre + rows.pre // n_sites(pre)) * n_post + rows.post // n_sites(post))
+    at = np.flatnonzero(np.diff(key, prepend=-1))
+    slot, pair = np.divmod(key[at], n_pre * n_post)
+    count = np.diff(at, append=len(key))
+    return _Rows(pair // n_post, pair % n_post, slot, projection.weight[slot], count)
 
 
 def _sum_rows(rows: _Rows, n_post: int) -> Pairs:
-    pair, first, inverse = np.unique(rows.pre * n_post + rows.post, return_index=True, return_inverse=True)
-    if len(pair) == len(rows.pre):
-        one = np.ones(len(pair), np.int64)
+    at, inverse = grouped(rows.pre * n_post + rows.post)
+    if len(at) == len(rows.pre):
+        one = np.ones(len(at), np.int64)
         return Pairs(rows.pre, rows.post, rows.slot, rows.weight.astype(np.float64), one, rows.n_synapses)
-    order = np.argsort(first)
-    at = first[order]
-    weight, n_synapses = (np.bincount(inverse, column)[order] for column in (rows.weight, rows.n_synapses))
-    n_slots = np.bincount(inverse)[order]
-    return Pairs(rows.pre[at], rows.post[at], rows.slot[at], weight, n_slots, n_synapses.astype(np.int64))
+    weight, n_synapses = (np.bincount(inverse, column) for column in (rows.weight, rows.n_synapses))
+    return Pairs(rows.pre[at], rows.post[at], rows.slot[at], weight, np.bincount(inverse), n_synapses.astype(np.int64))

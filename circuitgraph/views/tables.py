@@ -22,12 +22,16 @@ class Nodes:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Edges:
-    """The edges of one projection: indices (P,) into the nodes at both ends, one column (P,) per attribute."""
+    """The edges of one projection: indices (P,) into the nodes at both ends, one column (P,) per attribute.
+
+    `slot` (P,) is the only one whose weight an edge has, None where weights are summed or scaled.
+    """
 
     projection: Projection
     pre: np.ndarray
     post: np.ndarray
     columns: dict[str, np.ndarray]
+    slot: np.ndarray | None
 
 
 def is_graph(circuit: Circuit, label: str | None) -> bool:
@@ -56,7 +60,9 @@ def edges(circuit: Circuit, level: Level, weight: str | None, label: str | None)
         columns = _weights(projection, found, weight)
         if not plain:
             columns |= _law(projection, found)
-        yield Edges(projection, found.pre, found.post, columns | _slot_attributes(projection, found, columns, weight))
+        columns |= _slot_attributes(projection, found, columns, weight)
+        slot = found.slot if level == "unit" and (found.n_slots == 1).all() else None
+        yield Edges(projection, found.pre, found.post, columns, slot)
 
 
 def populations(circuit: Circuit) -> dict[str, list[object]]:

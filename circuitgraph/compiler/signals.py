@@ -1,0 +1,52 @@
+"""What reaches a projection at a step: the activity that it carries, and what its rule reads."""
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+from circuitgraph.compiler.plan import Column
+from circuitgraph.compiler.state import State
+from circuitgraph.errors import RuleError, StateError
+from circuitgraph.ir import Projection
+from circuitgraph.rules import Rule, Signals
+
+Reduce = Callable[[Tensor], object]
+"""Adds up over processes, in place."""
+
+
+def arriving(
+    column: Column, delay: int, columns: Mapping[Column, Tensor], past: Mapping[str, tuple[Tensor, ...]]
+) -> Tensor | None:
+    """Look up what a projection carries; None while nothing has arrived through its delay."""
+    if not delay:
+        return columns[column]
+    ago = past.get(column[0], ())
+    return ago[delay - 1] if len(ago) >= delay else None
+
+
+def signals_of(p: Projection, rule: Rule, state: State) -> Signals | None:
+    """Find what a projection's synapses saw; None while nothing has arrived through its delay."""
+    past = state.past.get(p.pre, ())
+    if p.delay and len(past) <= p.delay:
+        return None
+    x = past[p.delay] if p.delay else state.columns.get((p.pre, "y"))
+    u, y = state.columns.get((p.post, p.port)), state.columns.get((p.post, "y"))
+    missing = [c for c, column in (("x", x), ("u", u), ("y", y)) if column is None and c in ("x", *rule.reads)]
+    if x is None or missing:
+        got = f"got no {' and no '.join(missing)}, which {rule!r} reads"
+        raise StateError(f"projection {p.name!r}: the state lacks columns ({got}); learn from a state of this network")
+    return Signals(x, u, y)
+
+
+def rule_of(p: Projection) -> Rule:
+    """Give a projection's rule; RuleError if what it has is none."""
+    if not isinstance(p.rule, Rule):
+        raise RuleError(f"projection {p.name!r}: not a rule (got {p.rule!r}, expected e.g. cg.Oja(0.01))")
+    return p.rule
+
+
+def mean_change(old: Tensor, new: Tensor, reduce: Reduce, processes: Tensor) -> Tensor:
+    """Give what memory becomes when every process counts alike."""
+    change = new - old
+    reduce(change)
+    return old + change / processes

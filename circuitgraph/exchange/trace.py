@@ -1,0 +1,122 @@
+"""Tracing a module: which operations it performs on an example, by torch.fx, with layers left whole."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from circuitgraph.errors import ShapeError, StructureError
+
+Example = Tensor | tuple[Tensor, ...] | list[Tensor]
+
+
+class _Layers(fx.Tracer):
+    """Leave torch's own layers and PyG's convolutions whole."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return super().is_leaf_module(m, module_qualified_name) or is_graph_layer(m)
+
+
+class _Look(fx.Interpreter):
+    """Run the operations on the example, and note at each the shape of what it gives."""
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        if isinstance(result, Tensor):
+            n.meta["shape"] = tuple(result.shape)
+        if not isinstance(result, Tensor) or not result.is_floating_point():
+            n.meta["value"] = result
+        return result
+
+
+class _One(nn.Module):
+    """A layer by itself, one level deeper, so that it is left whole too."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.name = type(layer).__name__.lower()
+        self.add_module(self.name, layer)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.get_submodule(self.name)(x)
+
+
+class _OneOnGraph(_One):
+    def forward(self, x: Tensor, edge_index: Tensor) -> Any:  # type: ignore[override]
+        return self.get_submodule(self.name)(x, edge_index)
+
+
+def is_graph_layer(m: nn.Module) -> bool:
+    """Tell whether this is a layer of PyG, without importing it: that takes seconds."""
+    return any(cls.__module__.startswith("torch_geometric.nn.conv") for cls in type(m).__mro__)
+
+
+def trace(module: nn.Module, example: Example) -> fx.GraphModule:
+    """List what a module does to an example in eval mode; each node knows the shape of its result (`meta["shape"]`).
+
+    Raises:
+        StructureError: for a module whose operations depend on values, or that does not take the example.
+        ShapeError: for an example that is no tensor, nor several.
+    """
+    if not isinstance(module, nn.Module):
+        raise StructureError(f"from_torch: not a module (got {type(module).__name__}, expected a torch.nn.Module)")
+    inputs = tuple(example) if isinstance(example, tuple | list) else (example,)
+    if not inputs or not all(isinstance(x, Tensor) for x in inputs):
+        raise ShapeError(f"from_torch: example (got {type(example).__name__}, expected a tensor or a tuple of tensors)")
+    tracer = _Layers()
+    if tracer.is_leaf_module(module, ""):
+        module = (_OneOnGraph if is_graph_layer(module) else _One)(module)
+    where = f"from_torch: {type(module).__name__}"
+    with _eval(module), torch.no_grad():
+        try:
+            graph = tracer.trace(module)
+        except (fx.proxy.TraceError, TypeError, NotImplementedError) as error:
+            mend = "pass a part of it whose forward has no branches on values"
+            raise StructureError(f"{where}: torch.fx cannot trace it; {_line(error)}; {mend}") from error
+        traced = fx.GraphModule(module, graph)
+        _refuse_overwritten(traced)
+        traced.graph.eliminate_dead_code()
+        try:
+            _Look(traced).run(*inputs)
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            got = ", ".join(str(tuple(x.shape)) for x in inputs)
+            raise StructureError(f"{where}: does not take the example (got {got}); {_line(error)}") from error
+    return traced
+
+
+def _refuse_overwritten(traced: fx.GraphModule) -> None:
+    """Raise StructureError where an operation in place changes what is read again: a circuit keeps both."""
+    place = {node: k for k, node in enumerate(traced.graph.nodes)}
+    for node in traced.graph.nodes:
+        first = node.args[0] if node.args else None
+        if not isinstance(first, fx.Node) or not _is_in_place(traced, node):
+            continue
+        again = [user for user in first.users if place[user] > place[node]]
+        if again:
+            got = f"{first.name!r} is read again by {again[0].name!r}"
+            raise StructureError(f"from_torch: {node.target}: changes its input in place ({got}); pass inplace=False")
+
+
+def _is_in_place(traced: fx.GraphModule, node: fx.Node) -> bool:
+    if node.op == "call_module":
+        return bool(getattr(traced.get_submodule(str(node.target)), "inplace", False))
+    named = node.op == "call_method" and str(node.target).endswith("_") and not str(node.target).endswith("__")
+    return named or bool(node.kwargs.get("inplace", False))
+
+
+@contextmanager
+def _eval(module: nn.Module) -> Iterator[None]:
+    """Run in eval mode, and put every part back into its own."""
+    modes = {m: m.training for m in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for m, training in modes.items():
+            m.training = training
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,181 @@
+"""Columns of tables in CSV, TSV, Parquet and Feather files, read through pyarrow where it is there."""
+
+import csv
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from circuitgraph.errors import FileError
+from circuitgraph.views.files.limits import MAX_BYTES, named, opened, too_large
+
+Choose = Callable[[list[str]], Sequence[str]]
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".feather", ".arrow")
+_MAX_HEADER = 1 << 20  # bytes of the first line
+
+
+def every(names: list[str]) -> list[str]:
+    """Choose all columns."""
+    return names
+
+
+def kind_of(path: Path) -> str:
+    """Give the ending of a file's name without .gz, in small letters: .csv of edges.CSV.gz."""
+    suffixes = [s.lower() for s in path.suffixes]
+    return next((s for s in reversed(suffixes) if s != ".gz"), "")
+
+
+def read_table(
+    path: str | os.PathLike[str], choose: Choose = every, *, max_bytes: int = MAX_BYTES, delimiter: str | None = None
+) -> pd.DataFrame:
+    r"""Read the columns that `choose` picks from the names there are; text comes as categories where there is pyarrow.
+
+    CSV is UTF-8 with a header, its columns parted by `delimiter`: a tab in .tsv files and wherever the header has
+    tabs and no comma, else a comma.  CSV may be packed as .gz.
+
+    Raises:
+        FileError: for a file of another kind, damaged, of columns with one name, or larger than `max_bytes` unpacked.
+        OSError: if there is no such file, or it cannot be opened.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "e.csv").write_text("pre,post,n\n1,2,3\n")
+        ...     read_table(f"{folder}/e.csv", lambda names: names[:2]).to_numpy().tolist()
+        [[1, 2]]
+    """
+    path = Path(path)
+    with named(path):
+        kind = kind_of(path)
+        if kind not in SUFFIXES:
+            raise FileError(f"not a table (got {kind or 'no ending'!r}, expected one of {', '.join(SUFFIXES)})")
+        if kind in (".csv", ".tsv", ".txt"):
+            return _read_text(path, choose, max_bytes, delimiter or ("\t" if kind == ".tsv" else None))
+        if path.suffix.lower() == ".gz":
+            raise FileError("packed twice (got .gz, expected the file itself); unpack it")
+        return _to_pandas(read_arrow(path, kind, choose, max_bytes))
+
+
+def need_pyarrow(what: str) -> Any:
+    """Import pyarrow; FileError with the name of the extra that brings it, where it is missing."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        mend = "pip install 'circuitgraph-nn[connectome]', or use .csv"
+        raise FileError(f"{what}: pyarrow is missing (got no such module, expected it installed); {mend}") from error
+    return pyarrow
+
+
+def _read_text(path: Path, choose: Choose, limit: int, delimiter: str | None) -> pd.DataFrame:
+    with opened(path, limit) as file:
+        line = file.readline(_MAX_HEADER)
+    header = line.decode("utf-8-sig")
+    delimiter = delimiter or ("\t" if "\t" in header and "," not in header else ",")
+    names = next(csv.reader(io.StringIO(header), delimiter=delimiter), [])
+    chosen = _chosen(names, choose)
+    try:
+        import pyarrow as pa
+    except ImportError:
+        return _with_pandas(path, chosen, limit, delimiter)
+    try:
+        return _with_arrow(path, chosen, limit, delimiter, True)
+    except pa.ArrowInvalid:
+        # Only one thread knows the number of the row that it complains about.
+        return _with_arrow(path, chosen, limit, delimiter, False)
+
+
+def _with_arrow(path: Path, chosen: list[str], limit: int, delimiter: str, threads: bool) -> pd.DataFrame:
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    convert = arrow_csv.ConvertOptions(
+        include_columns=chosen,
+        auto_dict_encode=True,
+        auto_dict_max_cardinality=1 << 20,
+        timestamp_parsers=[],
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    with opened(path, limit) as file:
+        table = arrow_csv.read_csv(
+            pa.PythonFile(file, mode="r"),
+            read_options=arrow_csv.ReadOptions(use_threads=threads, block_size=1 << 23),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter),
+            convert_options=convert,
+        )
+    return _to_pandas(table)
+
+
+def _with_pandas(path: Path, chosen: list[str], limit: int, delimiter: str) -> pd.DataFrame:
+    with opened(path, limit) as file:
+        text: IO[Any] = file
+        table = pd.read_csv(
+            text,
+            usecols=chosen,
+            sep=delimiter,
+            keep_default_na=False,
+            na_values=[""],
+            encoding="utf-8-sig",
+            low_memory=False,
+        )
+    return table[chosen]
+
+
+def read_arrow(path: Path, kind: str, choose: Choose, limit: int) -> Any:
+    """Read a Parquet or Feather file as pyarrow's table, checked throughout; errors as in `read_table`."""
+    need_pyarrow("Parquet" if kind in (".parquet", ".pq") else "Feather")
+    read = _read_parquet if kind in (".parquet", ".pq") else _read_feather
+    table = read(path, choose, limit)
+    table.validate(full=True)  # offsets of a damaged file would else be followed anywhere
+    return table
+
+
+def _read_parquet(path: Path, choose: Choose, limit: int) -> Any:
+    from pyarrow import parquet
+
+    with path.open("rb") as source, parquet.ParquetFile(source) as file:
+        chosen = _chosen(file.schema_arrow.names, choose)
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        chunks = [g.column(i) for g in groups for i in range(g.num_columns)]
+        unpacked = sum(c.total_uncompressed_size for c in chunks if c.path_in_schema.split(".")[0] in chosen)
+        if max(unpacked, 4 * file.metadata.num_rows * len(chosen)) > limit:
+            raise too_large("columns", limit)
+        return file.read(columns=chosen)
+
+
+def _read_feather(path: Path, choose: Choose, limit: int) -> Any:
+    import pyarrow as pa
+
+    with pa.OSFile(os.fspath(path)) as source:
+        if source.read(4) == b"FEA1":
+            raise FileError("Feather of version 1 (got FEA1, expected ARROW1); write it again with version=2")
+        source.seek(0)
+        names = pa.ipc.open_file(source).schema.names
+        chosen = _chosen(names, choose)
+        fields = [names.index(name) for name in chosen]
+        file = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=sorted(fields)))
+        batches, left = [], limit
+        for i in range(file.num_record_batches):
+            batches.append(file.get_batch(i))
+            left -= batches[-1].nbytes
+            if left < 0:
+                raise too_large("columns", limit)
+        return pa.Table.from_batches(batches, file.schema).select(chosen)
+
+
+def _to_pandas(table: Any) -> pd.DataFrame:
+    frame: pd.DataFrame = table.unify_dictionaries().to_pandas(
+        strings_to_categorical=True, split_blocks=True, self_destruct=True, ignore_metadata=True
+    )
+    return frame
+
+
+def _chosen(names: list[str], choose: Choose) -> list[str]:
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise FileError(f"two columns are called {twice!r} (got {len(names)} columns, expected different names)")
+    return list(choose(names))

@@ -1,0 +1,71 @@
+"""Native functions that start at random, and what they leave to networkx."""
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from circuitgraph.views.graph import Graph
+from circuitgraph.views.native import NATIVE
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_hits_is_networkx_hits_within_its_tolerance(directed):
+    graph = nx.gnp_random_graph(12, 0.4, 1, directed=directed)
+    for options in ({}, {"normalized": False}):
+        ours, theirs = NATIVE["hits"](Graph.from_networkx(graph), **options), nx.hits(graph, **options)
+        sign = np.sign(sum(ours[1].values()) * sum(theirs[1].values()))
+        for mine, other in zip(ours, theirs, strict=True):
+            assert {k: sign * v for k, v in mine.items()} == pytest.approx(other, abs=1e-6)
+
+
+def test_hits_without_steps_does_not_settle():
+    with pytest.raises(nx.PowerIterationFailedConvergence):
+        NATIVE["hits"](Graph.from_edges("ab", [0], [1]), max_iter=0)
+    assert NATIVE["hits"](Graph.from_edges("", [], [])) == ({}, {})
+
+
+def test_leiden_finds_cliques_and_counts_loops():
+    graph = nx.connected_caveman_graph(4, 6)
+    graph.add_edge(0, 0)
+    found = NATIVE["leiden_communities"](Graph.from_networkx(graph), seed=1)
+    assert sorted(map(sorted, found)) == [[*range(6 * k, 6 * k + 6)] for k in range(4)]
+    assert found == NATIVE["leiden_communities"](Graph.from_networkx(graph), seed=1)
+    with pytest.raises(ValueError, match="max_level"):
+        NATIVE["leiden_communities"](Graph.from_networkx(graph), max_level=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "options"),
+    [
+        ("dijkstra_path", (0, 1), {"weight": lambda u, v, d: 1}),
+        ("all_pairs_dijkstra", (), {"weight": lambda u, v, d: 1}),
+        ("pagerank", (), {"weight": 3}),
+        ("rich_club_coefficient", (), {}),
+        ("shortest_path", (0, 1), {"weight": "weight"}),
+        ("shortest_path_length", (0, 1), {"weight": "weight", "method": "bellman-ford"}),
+        ("bfs_edges", (0,), {"sort_neighbors": sorted}),
+        ("bfs_tree", (0, False, None, sorted), {}),
+        ("diameter", (), {"usebounds": True}),
+        ("triadic_census", ([0],), {}),
+        ("to_numpy_array", (), {"dtype": object}),
+    ],
+)
+def test_what_only_networkx_can_do_is_refused_at_the_call(name, args, options):
+    graph = Graph.from_networkx(nx.path_graph(4, nx.DiGraph if name != "rich_club_coefficient" else None))
+    with pytest.raises(NotImplementedError):
+        NATIVE[name](graph, *args, **options)
+
+
+def test_weights_that_are_no_numbers_are_refused_at_the_call():
+    graph = Graph.from_networkx(nx.Graph([(0, 1, {"weight": "heavy"})]))
+    for name in ("all_pairs_dijkstra", "louvain_partitions", "closeness_centrality", "clustering"):
+        with pytest.raises(NotImplementedError, match="not numbers"):
+            NATIVE[name](graph, **{"distance" if name == "closeness_centrality" else "weight": "weight"})
+
+
+def test_integer_weights_give_integer_matrices():
+    graph = nx.Graph([(0, 1, {"weight": 3}), (1, 2, {"weight": 4})])
+    for name in ("adjacency_matrix", "laplacian_matrix"):
+        ours, theirs = NATIVE[name](Graph.from_networkx(graph)), getattr(nx, name)(graph)
+        assert ours.dtype == theirs.dtype
+        assert (ours != theirs).nnz == 0
