@@ -34,15 +34,12 @@ LIMIT_S = 3600
 class Watcher:
     """A plugin of pytest: keeps every test's outcome, and counts the native functions that returned."""
 
-    def __init__(self, mode: str) -> None:
-        self.mode, self.outcomes, self.calls = mode, dict[str, str](), Counter[str]()
+    def __init__(self) -> None:
+        self.outcomes, self.calls = dict[str, str](), Counter[str]()
 
     def pytest_collection_modifyitems(self) -> None:
-        import networkx as nx
-
         from circuitgraph.views.backend import Backend
 
-        nx.config.backends.circuitgraph.convert_all = self.mode == "everything"
         Backend.native = {name: self.counted(name, function) for name, function in Backend.native.items()}
         Backend.convert_from_nx = self.counted("convert_from_nx", Backend.convert_from_nx)  # type: ignore[method-assign]
 
@@ -62,9 +59,11 @@ class Watcher:
 
 
 def child(mode: str, out: str, select: list[str]) -> None:
+    import networkx as nx
     import pytest
 
-    watcher = Watcher(mode)
+    nx.config.backends.circuitgraph.convert_all = mode == "everything"
+    watcher = Watcher()
     given = ["--pyargs", *(select or ["networkx"]), "-q", "-p", "no:cacheprovider", "--tb=short"]
     code = pytest.main(given, plugins=[watcher])
     Path(out).write_text(json.dumps({"code": int(code), "outcomes": watcher.outcomes, "calls": watcher.calls}))
@@ -125,13 +124,15 @@ def main() -> None:
 def report(found: dict[str, dict[str, Any]]) -> list[dict[str, object]]:
     import networkx as nx
 
-    from circuitgraph.views.backend_tests import EXCLUDED
+    from circuitgraph.views.backend_tests import EXCLUDED, EXCLUDED_CONVERTED
     from circuitgraph.views.native import NATIVE
 
     lines = [line(one, found.get("plain")) | {"networkx": nx.__version__} for one in found.values()]
     ran = sorted(set().union(*(one["calls"] for one in found.values())))
     lines.append({"what": "native functions", "listed": len(NATIVE), "ran": len(ran), "names": ran})
-    return [*lines, *({"what": "excluded test", "test": test, "reason": why} for test, why in EXCLUDED.items())]
+    for mode, table in (("all modes", EXCLUDED), ("everything only", EXCLUDED_CONVERTED)):
+        lines += [{"what": "excluded test", "mode": mode, "test": test, "reason": why} for test, why in table.items()]
+    return lines
 
 
 if __name__ == "__main__":

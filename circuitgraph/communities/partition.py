@@ -70,7 +70,7 @@ def relabel(labels: np.ndarray) -> np.ndarray:
 def order(labels: Any) -> np.ndarray:
     """List the nodes community by community, the largest first; within one they keep their order.
 
-    A[order][:, order] shows communities as blocks along the diagonal.  Shape: a `Partition` or labels (N,) -> (N,).
+    `A[order][:, order]` shows communities as blocks along the diagonal.  Shape: a `Partition` or labels (N,) -> (N,).
 
     Raises:
         ShapeError: for labels that are no list of integers.

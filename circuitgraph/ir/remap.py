@@ -152,5 +152,9 @@ def _compose(
         if known is not None and len(index) and index.max() >= known:
             got = f"got index {int(index.max())}, expected below {known}"
             raise ShapeError(f"remap: {what} of {name!r} do not chain ({got}); compose edits in the order applied")
-        out[name] = np.where(index >= 0, first[name][index], -1) if known and name in first else index
+        if known and name in first:
+            out[name] = first[name][index]
+            out[name][index < 0] = -1
+        else:
+            out[name] = index
     return out

@@ -85,8 +85,8 @@ def preferred_input(
     Shape: -> (len(units), *input).
 
     Raises:
-        NumericError: for a norm that is no positive number.  ShapeError: for units or steps that are none.
-        Others as `receptive_fields`.
+        NumericError: for a norm that is no positive number.  ShapeError: for units or steps that are none, and as
+            `receptive_fields`.
 
     Example:
         >>> import circuitgraph as cg

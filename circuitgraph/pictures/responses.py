@@ -126,7 +126,7 @@ def find_patches(
     Shape: -> (units, n, 1 + dimensions of the sites) int64, (units, n) float32; n at most the number of images.
 
     Raises:
-        As `top_patches`.
+        ShapeError, StructureError, UnknownNameError: as `top_patches`.
     """
     at, strength, _, _ = _found(net, images, population, units, n, "find_patches")
     return at, strength

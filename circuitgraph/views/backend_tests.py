@@ -11,3 +11,12 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
         ),
     }
 )
+
+# The same where every graph is converted for every function and back, which nobody but tests asks for.
+EXCLUDED_CONVERTED: Mapping[str, str] = MappingProxyType(
+    {
+        "TestGraph::test_special_float_label": (
+            "compares NaN by identity; a column of floats gives equal numbers but not the same objects"
+        ),
+    }
+)

@@ -11,7 +11,7 @@ import circuitgraph as cg
 from circuitgraph.backend_info import FUNCTIONS, get_info
 from circuitgraph.errors import StructureError
 from circuitgraph.views.backend import Backend, backend_interface
-from circuitgraph.views.backend_tests import EXCLUDED
+from circuitgraph.views.backend_tests import EXCLUDED, EXCLUDED_CONVERTED
 from circuitgraph.views.graph import Graph
 from circuitgraph.views.native import NATIVE
 
@@ -89,6 +89,19 @@ def test_a_graph_that_networkx_makes_of_a_circuit_can_be_changed_and_the_circuit
     assert "new" not in circuit
     assert nx.is_frozen(circuit.graph().kept_networkx)
     assert sorted(nx.complement(circuit).edges) == sorted(nx.complement(digraph()).edges)
+
+
+def test_functions_that_write_to_their_graph_and_take_it_back_run_on_one_of_their_own():
+    circuit = cg.from_networkx(nx.DiGraph([(0, 1, {"weight": 1.0}), (1, 0, {"weight": -2.0})]))
+    assert nx.negative_edge_cycle(circuit)
+    assert list(circuit.graph().kept_networkx) == list(circuit) == [0, 1]
+
+
+def test_attributes_that_are_arrays_leave_a_graph_to_networkx():
+    g = nx.Graph([(0, 1)])
+    g.nodes[0]["pos"] = np.zeros(2)
+    with pytest.raises(NotImplementedError, match="an array"):
+        backend_interface.convert_from_nx(g, preserve_node_attrs=True)
 
 
 def test_a_function_of_nobody_is_no_attribute():
@@ -189,7 +202,7 @@ def test_importing_networkx_imports_neither_torch_nor_numpy_for_us():
 
 
 def test_every_excluded_test_has_a_reason():
-    assert all(len(reason) > 20 for reason in EXCLUDED.values())
+    assert all(len(reason) > 20 for reason in {**EXCLUDED, **EXCLUDED_CONVERTED}.values())
 
 
 @pytest.mark.parametrize("mode", [pytest.param("fallback", marks=pytest.mark.slow), "everything"])

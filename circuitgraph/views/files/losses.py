@@ -17,14 +17,14 @@ def losses(meant: Circuit, got: Circuit) -> tuple[str, ...]:
         >>> import circuitgraph as cg
         >>> a = cg.Circuit().add("x", 2)
         >>> losses(a, a.replace_population("x", shape=3))
-        ('population x: shape (got 3, expected 2)', 'population x: ids')
+        ('population x: shape (2 becomes 3)', 'population x: ids')
     """
     return tuple(_differences(meant, got))
 
 
 def _differences(meant: Circuit, got: Circuit) -> Iterator[str]:
     if dict(meant.attributes) != dict(got.attributes):
-        yield f"attributes of the circuit (got {dict(got.attributes)}, expected {dict(meant.attributes)})"
+        yield f"attributes of the circuit ({dict(meant.attributes)} becomes {dict(got.attributes)})"
     for what in ("population", "projection"):
         a, b = getattr(meant, f"{what}s"), getattr(got, f"{what}s")
         if len(a) != len(b):
@@ -42,7 +42,7 @@ def _differences(meant: Circuit, got: Circuit) -> Iterator[str]:
 
 def _of_part(where: str, mine: Any, theirs: Any) -> Iterator[str]:
     if mine.name != theirs.name:
-        yield f"{where}: name (got {theirs.name!r}, expected {mine.name!r})"
+        yield f"{where}: name ({mine.name!r} becomes {theirs.name!r})"
     for field in dataclasses.fields(mine):
         if field.name in _DERIVED:
             continue
@@ -50,14 +50,14 @@ def _of_part(where: str, mine: Any, theirs: Any) -> Iterator[str]:
         if isinstance(a, Mapping):
             yield from _of_columns(f"{where}: {field.name}", a, b)
         elif not same(a, b):
-            yield f"{where}: {field.name} (got {_short(b)}, expected {_short(a)})"
+            yield f"{where}: {field.name} ({_short(a)} becomes {_short(b)})"
     yield from _of_columns(f"{where}: attribute", mine.attributes, theirs.attributes)
 
 
 def _of_slots(where: str, mine: Projection, theirs: Projection) -> Iterator[str]:
     if not same(mine.weight, theirs.weight):
-        got, expected = (f"{p.n_slots} of {p.weight.dtype}" for p in (theirs, mine))
-        yield f"{where}: weights (got {got}, expected {expected})"
+        before, after = (f"{p.n_slots} of {p.weight.dtype}" for p in (mine, theirs))
+        yield f"{where}: weights ({before} become {after})"
     if not same(mine.slot_ids, theirs.slot_ids):
         yield f"{where}: ids"
 
