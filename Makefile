@@ -21,7 +21,7 @@ cifar10: $(VENV)/.installed
 bench-quick: $(VENV)/.installed
 	$(BIN)/python -m circuitgraph.bench cifar10 --quick $(ARGS)
 
-# The runs behind the tables in README and docs, about an hour on two cores; then the tables.
+# The runs behind the tables in README and docs, some hours on two cores; then the tables.
 RESULTS := benchmarks/results
 results: $(VENV)/.installed
 	$(BIN)/python -m circuitgraph.bench cifar10 --seeds 3 --json > $(RESULTS)/cifar10-softhebb-bf16.jsonl
@@ -44,6 +44,14 @@ results: $(VENV)/.installed
 	$(BIN)/python benchmarks/sparse_training.py --json --decay 5e-4 --rate 0.025 --method dense
 	$(BIN)/python -m circuitgraph.bench communities --seeds 5 --json > $(RESULTS)/bench_communities.jsonl
 	$(BIN)/python -m circuitgraph.bench mnist --preset cortical-mlp --seeds 3 --json > $(RESULTS)/mnist-cortical-mlp.jsonl
+	$(BIN)/python -m circuitgraph.bench cifar10 --preset nhs --quick --json > $(RESULTS)/cifar10-nhs-quick.jsonl
+	rm -f $(RESULTS)/softhebb_communities.jsonl
+	$(BIN)/python benchmarks/softhebb_communities.py --json
+	$(BIN)/python benchmarks/networkx_backend.py --json
+	$(BIN)/python benchmarks/networkx_suite.py --json
+	$(BIN)/python benchmarks/connectome.py --json
+	$(BIN)/python benchmarks/controls.py --json
+	$(BIN)/python benchmarks/exchange.py --json
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/table.py --write
 

@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=15_000_000)
     parser.add_argument("--cells", type=int, default=139_255)
     parser.add_argument("--kinds", nargs="+", default=["feather", "parquet", "csv"])
-    parser.add_argument("--json", action="store_true", help="print the lines only, and leave the results file alone")
+    parser.add_argument("--json", action="store_true", help="write the results file")
     options = parser.parse_args()
     lines = []
     with tempfile.TemporaryDirectory() as folder:
@@ -55,7 +55,7 @@ def main() -> None:
             lines.append(measure(path, kind, options.rows, total))
             path.unlink()
             print(json.dumps(lines[-1]))
-    if not options.json:
+    if options.json:
         RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 

@@ -239,6 +239,78 @@ def sparse_training_table() -> list[str]:
     return out
 
 
+def nine_tenths_table() -> list[str]:
+    lines = results("softhebb_communities")
+    if not lines:
+        return []
+    out = ["| `python benchmarks/softhebb_communities.py` | slots | seeds | test % | validation % |", rule(5)]
+    for method in dict.fromkeys(line["method"] for line in lines):
+        mine = [line for line in lines if line["method"] == method]
+        test, validation = (spread([line[f"{k}_accuracy"] for line in mine]) for k in ("test", "validation"))
+        out.append(f"| {method} | {mine[0]['n_slots']:,} | {len(mine)} | {test} | {validation} |")
+    return out
+
+
+def networkx_table() -> list[str]:
+    lines = results("networkx_backend")
+    compared = [line for line in lines if line["what"].startswith("compare ")]
+    if not compared:
+        return []
+    sizes = list(dict.fromkeys((line["nodes"], line["edges"]) for line in compared))
+    heads = " | ".join(f"{nodes:,} nodes, {edges:,} edges" for nodes, edges in sizes)
+    out = [f"| times faster than networkx, `benchmarks/networkx_backend.py` | {heads} |", rule(1 + len(sizes))]
+    for what in dict.fromkeys(line["what"] for line in compared):
+        ratio = {(line["nodes"], line["edges"]): f"{line['ratio']:g}" for line in compared if line["what"] == what}
+        out.append(f"| {what.removeprefix('compare ')} | {' | '.join(ratio.get(size, '') for size in sizes)} |")
+    return out
+
+
+def graph_work_table() -> list[str]:
+    rows = []
+    for line in results("networkx_backend"):
+        if line["what"] == "fly report":
+            what = f"whole report, {line['nodes']:,} nodes, {line['edges']:,} edges"
+            rows.append(f"| {what} | {line['report_s']} s, {line['peak_gb']} GB |")
+        elif line["what"] == "pagerank on a circuit":
+            what = f"pagerank, {line['nodes']:,} nodes, {line['edges']:,} edges, over networkx with its graph's making"
+            rows.append(f"| {what} | {line['ratio_first']:g} times faster, {line['ratio_again']:g} when asked again |")
+        elif line["what"] == "conversion":
+            what = f"{line['edges']:,} edges there and back, in times of networkx building the graph"
+            rows.append(f"| {what} | from {line['from_over_build']}, to {line['to_over_build']} |")
+    for line in results("connectome"):
+        what = f"edge list of {line['rows']:,} rows, {line['kind']}"
+        rows.append(f"| {what} | {line['seconds']} s, {line['peak_gb']} GB |")
+    return ["| graphs and edge lists | |", rule(2), *rows] if rows else []
+
+
+def suite_table() -> list[str]:
+    lines = results("networkx_suite")
+    if not lines:
+        return []
+    head = "passed | failed | failed only here | expected failures | native functions"
+    out = [f"| networkx's own tests, `benchmarks/networkx_suite.py` | {head} |", rule(6)]
+    for line in (line for line in lines if "passed" in line):
+        wanted = (line["passed"], line["failed"], len(line["failed_only_here"]), line["xfailed"])
+        cells = " | ".join(f"{n:,}" for n in (*wanted, line["native_functions"]))
+        out.append(f"| {line['what'].removeprefix('networkx suite, ')} | {cells} |")
+    return out
+
+
+def exchange_table() -> list[str]:
+    lines = [line for line in results("exchange") if "circuit_apart" in line]
+    if not lines:
+        return []
+    out = [
+        "| `python benchmarks/exchange.py` | read, differs by | pruned by community | written, differs by |",
+        rule(4),
+    ]
+    for line in lines:
+        out.append(
+            f"| {line['what']}, input {tuple(line['input'])} | {line['circuit_apart']:.1e} | {line['pruned_share']:.0%} | {line['written_apart']:.1e} |"
+        )
+    return out
+
+
 def results(name: str) -> list[Line]:
     path = ROOT / f"benchmarks/results/{name}.jsonl"
     return read(path) if path.exists() else []
@@ -260,9 +332,14 @@ PAGES = {
         large_table,
         edits_table,
         sparse_training_table,
+        nine_tenths_table,
         hidden_table,
         community_speed_table,
         pruned_graphs_table,
+        networkx_table,
+        graph_work_table,
+        suite_table,
+        exchange_table,
     ),
 }
 """Which tables a page shows."""
