@@ -305,9 +305,8 @@ def exchange_table() -> list[str]:
         rule(4),
     ]
     for line in lines:
-        out.append(
-            f"| {line['what']}, input {tuple(line['input'])} | {line['circuit_apart']:.1e} | {line['pruned_share']:.0%} | {line['written_apart']:.1e} |"
-        )
+        what, apart = f"{line['what']}, input {tuple(line['input'])}", f"{line['circuit_apart']:.1e}"
+        out.append(f"| {what} | {apart} | {line['pruned_share']:.0%} | {line['written_apart']:.1e} |")
     return out
 
 
