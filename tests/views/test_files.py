@@ -163,8 +163,8 @@ def test_what_a_table_cannot_say_is_refused_or_listed(tmp_path):
     circuit = CIRCUITS["integers"].replace_projection("neurons->neurons", delay=3, fixed=True)
     lost = write(circuit, tmp_path / "c.csv", lossy=True)
     assert lost == (
-        "projection neurons->neurons: delay (got 1, expected 3)",
-        "projection neurons->neurons: fixed (got False, expected True)",
+        "projection neurons->neurons: delay (3 becomes 1)",
+        "projection neurons->neurons: fixed (True becomes False)",
     )
     assert losses(circuit, read(tmp_path / "c.csv")) == lost
 

@@ -111,7 +111,7 @@ def write(circuit: Circuit, path: Path_, *, nodes: Path_ | None = None, lossy: b
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     lost = write(c, f"{folder}/c.csv", lossy=True)
         >>> lost[0]
-        "population x: name (got 'neurons', expected 'x')"
+        "population x: name ('x' becomes 'neurons')"
     """
     path = Path(path)
     kind = _known(path)
