@@ -237,9 +237,9 @@ def _reshaped(reader: _Reader, node: fx.Node, x: Signal) -> Signal:
 
 
 def _flattened(reader: _Reader, node: fx.Node, x: Signal) -> Signal:
-    m = nn.Flatten(*(*node.args[1:], 0)[:1]) if len(node.args) < 3 else nn.Flatten(*node.args[1:])  # type: ignore[arg-type]
-    m = nn.Flatten(**{"start_dim": m.start_dim, "end_dim": m.end_dim, **node.kwargs})  # type: ignore[arg-type]
-    return flatten(reader.build, reader._at(node, "flatten"), m, x)
+    # The function starts at the batch where nothing is said, the layer behind it.
+    given: dict[str, Any] = {"start_dim": 0, **dict(zip(("start_dim", "end_dim"), node.args[1:], strict=False))}
+    return flatten(reader.build, reader._at(node, "flatten"), nn.Flatten(**given | node.kwargs), x)
 
 
 def _mean(reader: _Reader, node: fx.Node, x: Signal) -> Signal:
