@@ -17,6 +17,7 @@ from pathlib import Path
 
 import networkx as nx
 import numpy as np
+import torch
 
 import circuitgraph as cg
 from circuitgraph.bench.report import environment
@@ -70,7 +71,7 @@ def main() -> None:
     for row in found:
         print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
     if wanted.json:
-        RESULTS.write_text("".join(json.dumps(row | {"environment": environment()}) + "\n" for row in found))
+        RESULTS.write_text("".join(json.dumps(row | environment(torch.device("cpu"))) + "\n" for row in found))
 
 
 if __name__ == "__main__":
