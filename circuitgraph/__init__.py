@@ -64,13 +64,19 @@ _HOMES = {
     "circuitgraph.kernels": "Kernel tune_allocator",
     "circuitgraph.neurons": (
         "GRU IF LI LIF LSTM Activation BatchNorm Bias Chain CubaLIF Divide Exponential HodgkinHuxley Homeostatic "
-        "KWinners Linear Neuron ReLU ScaledBatchNorm Softmax Triangle"
+        "KWinners Linear NearestWinners Neuron Normalize ReLU RePU ScaledBatchNorm Softmax Triangle"
     ),
-    "circuitgraph.rules": "AntiHebb HardWTA Hebb Instar Oja Rule SoftHebb Term",
+    "circuitgraph.rules": (
+        "BCM AdaptiveWinners AntiHebb Covariance HardWTA Hebb HomeostaticWinners Instar KrotovHopfield Oja Rule Sanger "
+        "SoftHebb StrongestWinners Subspace TemporalWinners Term Whitening Winners"
+    ),
     "circuitgraph.compiler": "Log Network Plan State carry compile replay",
     "circuitgraph.structural": "Newborns Prune Trainer",
     "circuitgraph.data": "ImageSet load_images",
-    "circuitgraph.nets": "ConvLayer hebbian_cnn mlp",
+    "circuitgraph.nets": (
+        "ConvLayer depthwise_cnn hebbian_cnn hebbnet krotov lagani_cnn miconi_cnn mlp patch_dictionary residual_cnn "
+        "whitened whitened_patches whitening"
+    ),
 }
 _ALIASES = {"prune": "structural.torch_names"}
 _MODULES = {

@@ -74,6 +74,7 @@ topologies: Registry[Any] = Registry("topology", "circuitgraph.topologies")
 kernels: Registry[Any] = Registry("kernel", "circuitgraph.kernels")
 neurons: Registry[Any] = Registry("neuron", "circuitgraph.neurons")
 rules: Registry[Any] = Registry("rule", "circuitgraph.rules")
+competitions: Registry[Any] = Registry("competition", "circuitgraph.rules")
 edits: Registry[Any] = Registry("edit", "circuitgraph.edits")
 scores: Registry[Any] = Registry("score", "circuitgraph.structural")
 

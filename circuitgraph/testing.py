@@ -10,7 +10,8 @@ Example:
     >>> check_edit(cg.Inhibit("x"), cg.Circuit().add("x", 3))
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,8 @@ from circuitgraph.ir import Circuit, Projection, Remap, Shape, Topology, Value, 
 from circuitgraph.ir.value import decode, encode
 from circuitgraph.kernels import Ends, Kernel, Reference, make_kernel
 from circuitgraph.neurons import Neuron
-from circuitgraph.rules import Rule, Signals, weight_change
+from circuitgraph.rules import Moved, Rule, Signals, Winners, prepare_change, weight_change
+from circuitgraph.rules.rule import Part
 from circuitgraph.structural.look import look
 from circuitgraph.structural.scores import Score
 
@@ -197,12 +199,8 @@ def _check_eval(neuron: Neuron, ports: Mapping[str, Tensor], memory: Mapping[str
         assert output(ports, dtype).dtype == dtype, f"{neuron!r}: output of {dtype} is {output(ports, dtype).dtype}"
     turned = output({k: v.flip(0) for k, v in ports.items()}).flip(0)
     _close(turned, y, 1e-12, f"{neuron!r}: output in another order of samples")
-    _close(
-        output({k: v[:1] for k, v in ports.items()}),
-        y[:1],
-        1e-12,
-        f"{neuron!r}: output of one sample by itself, in eval",
-    )
+    single = output({k: v[:1] for k, v in ports.items()})
+    _close(single, y[:1], 1e-12, f"{neuron!r}: output of one sample by itself, in eval")
     _close(output({k: _strided(v) for k, v in ports.items()}), y, 1e-12, f"{neuron!r}: output of non-contiguous input")
     assert output({k: v[:0] for k, v in ports.items()}).shape == (0, *shape), f"{neuron!r}: output of an empty batch"
 
@@ -210,9 +208,7 @@ def _check_eval(neuron: Neuron, ports: Mapping[str, Tensor], memory: Mapping[str
 def _check_response(neuron: Neuron) -> None:
     ladder = torch.linspace(-3, 3, 50, dtype=torch.float64)
     y = neuron.respond(ladder)
-    _close(
-        ladder, torch.linspace(-3, 3, 50, dtype=torch.float64), 0, f"{neuron!r}: argument of respond changed in place"
-    )
+    _close(ladder, torch.linspace(-3, 3, 50, dtype=torch.float64), 0, f"{neuron!r}: respond changed its argument")
     assert (y.diff() >= 0).all(), f"{neuron!r}: respond falls somewhere; put that part into drive"
     single = torch.cat([neuron.respond(z[None]) for z in ladder])
     _close(single, y, 1e-12, f"{neuron!r}: respond is not elementwise; put that part into drive")
@@ -238,30 +234,66 @@ def _check_rule_on(rule: Rule, topology: Topology, pre: Shape, post: Shape) -> N
     x, w, _ = _operands(topology, pre, post, 4, torch.float64)
     u, y = (torch.rand(4, *post, generator=rng, dtype=torch.float64) for _ in range(2))
     ends, where = Ends(topology, pre, post), f"{rule!r} on {topology!r}"
-    seen = {"x": x, "u": u, "y": y}
-    given = _copies(seen | {"w": w})
+    seen, memory = {"x": x, "u": u, "y": y}, {key: v.double() for key, v in rule.memory(post).items()}
+    given, alone = _copies(seen | memory | {"w": w}), w.clone()
     # What a rule did not ask for may not be there when it runs.
-    asked = {name: column for name, column in seen.items() if name in ("x", *rule.reads)}
+    asked: dict[str, Any] = {name: column for name, column in seen.items() if name in ("x", *rule.reads)}
 
-    try:
-        rule.terms(Signals(**asked))
-    except (AssertionError, AttributeError, TypeError) as error:
-        raise AssertionError(f"{where}: terms fail with what reads={rule.reads} asks for; {error!r}") from error
+    def signals(at: Tensor) -> Signals:
+        return Signals(**{n: column[at] for n, column in asked.items()}, memory=memory)
 
     def change(at: Tensor, kernel: Kernel) -> Tensor:
-        return weight_change(rule, Signals(**{n: column[at] for n, column in asked.items()}), w, kernel, ends).dw
+        return weight_change(rule, signals(at), w, kernel, ends).dw
 
-    reference, fast, every = Reference(topology, pre, post), make_kernel(topology, pre, post), torch.arange(4)
-    whole = change(every, reference)
-    assert whole.shape == w.shape, f"{where}: change {tuple(whole.shape)}, expected {tuple(w.shape)}"
+    fast, every = make_kernel(topology, pre, post), torch.arange(4)
+    try:
+        terms = rule.terms(Signals(**asked, memory=memory))
+    except (AssertionError, AttributeError, KeyError, TypeError) as error:
+        raise AssertionError(f"{where}: terms fail with what reads={rule.reads} asks for; {error!r}") from error
+    _same(seen | memory | {"w": w}, given, f"{where}: changed before apply")
+    whole = change(every, Reference(topology, pre, post))
     _close(change(every, fast), whole, 1e-10, f"{where}: kernel {fast.name} against reference")
-    parts = torch.stack([change(every[i : i + 1], fast) for i in range(4)])
-    _close(parts.sum(0), whole, 1e-10, f"{where}: sum over single samples")
+    single = torch.stack([change(at, fast) for at in every.split(1)]).sum(0)
+    _close(single, whole, 1e-10, f"{where}: sum over single samples")
     _close(change(every.flip(0), fast), whole, 1e-10, f"{where}: samples in another order")
-    result = weight_change(rule, Signals(**asked), w, fast, ends)
-    _same(seen | {"w": w}, given, f"{where}: changed before apply")
-    rule.apply(w, result, ends)
-    assert torch.isfinite(w).all(), f"{where}: weights are not finite"
+    moved, turned = (_moved(where, t, memory, post[0]) for t in (terms, rule.terms(signals(every.flip(0)))))
+    _same(turned, moved, f"{where}: samples in another order move memory", 1e-12)
+    rule.apply(alone, weight_change(rule, signals(every), w, fast, ends), ends)
+    assert torch.isfinite(alone).all(), f"{where}: weights are not finite"
+    prepare_change(rule, signals(every), w, fast, ends)()
+    _close(w, alone, 1e-10, f"{where}: kernel {fast.name}, all in one pass")
+
+
+def _moved(where: str, parts: Iterable[Part], memory: Mapping[str, Tensor], units: int) -> dict[str, Tensor]:
+    """Find what memory becomes, after checking that it keeps its names and shapes, units first."""
+    moved = {part.key: part.value for part in parts if isinstance(part, Moved)}
+    assert all(column.shape[:1] == (units,) for column in memory.values()), f"{where}: memory not units first"
+    assert moved.keys() <= memory.keys(), f"{where}: moves memory that it does not declare, {sorted(moved)}"
+    for key, new in moved.items():
+        got, expected = tuple(new.shape), tuple(memory[key].shape)
+        assert got == expected, f"{where}: memory {key!r} becomes {got}, expected {expected}"
+    return moved
+
+
+def check_competition(winners: Winners, shape: Shape = (4, 3)) -> None:
+    """Check a competition: 1 for winners and 0 for others, not too many, each sample by itself, nothing in place."""
+    check_value(winners)
+    u = torch.randn(5, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    memory = {key: v.double() for key, v in winners.memory(shape).items()}
+    for _ in range(3):  # from what it starts with, and from what that becomes
+        given = _copies(memory | {"u": u})
+        won, parts = winners.judge(u, memory)
+        turned, turned_parts = winners.judge(_strided(u.flip(0)), memory)
+        _same(memory | {"u": u}, given, f"{winners!r}: changed in place, only learn may:")
+        _close(won * (won - 1), u * 0, 0, f"{winners!r}: winners, of which each is 1 or 0")
+        assert won.sum(1).max() <= winners.top_k, f"{winners!r}: more winners at a site than {winners.top_k}"
+        _close(turned.flip(0), won, 0, f"{winners!r}: winners in another order of samples")
+        single = torch.cat([winners.judge(one, memory)[0] for one in u.split(1)])
+        _close(single, won, 0, f"{winners!r}: winners of one sample by itself")
+        moved, again = (_moved(repr(winners), each, memory, shape[0]) for each in (parts, turned_parts))
+        _same(again, moved, f"{winners!r}: samples in another order move memory", 1e-12)
+        memory |= moved
+    assert all(winners.judge(u.to(t), memory)[0].dtype == t for t in TOLERANCES), f"{winners!r}: not of the type of u"
 
 
 def check_edit(edit: Edit, circuit: Circuit) -> None:
@@ -273,18 +305,16 @@ def check_edit(edit: Edit, circuit: Circuit) -> None:
     assert before == after, f"{edit!r}: changed its argument"
     again, _ = edit.apply(circuit)
     assert again == changed, f"{edit!r}: a second application gives another circuit"
+    old, mine = {q.name: q for q in circuit.projections}, {q.name: q for q in circuit.populations}
     for p in changed.projections:
-        old = next((q for q in circuit.projections if q.name == p.name), None)
-        if old is not None:
-            _check_survivors(edit, remap, old, p)
+        if p.name in old:
+            _check_survivors(edit, remap, old[p.name], p)
     for pop in changed.populations:
-        mine = next((q for q in circuit.populations if q.name == pop.name), None)
-        if mine is not None:
-            index = remap.units.get(pop.name, np.arange(mine.n_units))
-            assert len(index) == pop.n_units, (
-                f"{edit!r}: {len(index)} units of {pop.name!r} in the remap, expected {pop.n_units}"
-            )
-            _equal(pop.unit_ids[index >= 0], mine.unit_ids[index[index >= 0]], f"{edit!r}: unit ids of {pop.name!r}")
+        if pop.name in mine:
+            index, ids = remap.units.get(pop.name, np.arange(mine[pop.name].n_units)), mine[pop.name].unit_ids
+            got = f"{len(index)} units of {pop.name!r} in the remap, expected {pop.n_units}"
+            assert len(index) == pop.n_units, f"{edit!r}: {got}"
+            _equal(pop.unit_ids[index >= 0], ids[index[index >= 0]], f"{edit!r}: unit ids of {pop.name!r}")
     _check_live(edit, circuit)
 
 
@@ -325,11 +355,9 @@ def _outputs(net: Network, x: dict[str, Tensor]) -> list[Tensor]:
     return [state[name] for name in net.plan.outputs]
 
 
-def _wirings() -> Iterator[tuple[Topology, Shape, Shape]]:
-    for name in registry.topologies:
-        for topology, pre, post in registry.topologies[name].examples():
-            if topology.reduce == "sum":
-                yield topology, pre, post
+def _wirings() -> list[tuple[Topology, Shape, Shape]]:
+    every = (example for name in registry.topologies for example in registry.topologies[name].examples())
+    return [wiring for wiring in every if wiring[0].reduce == "sum"]
 
 
 def _operands(
@@ -353,9 +381,9 @@ def _strided(x: Tensor) -> Tensor:
     return torch.stack([x, x], dim=-1)[..., 0]
 
 
-def _same(got: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str) -> None:
+def _same(got: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str, tolerance: float = 0) -> None:
     for name, tensor in expected.items():
-        _close(got[name], tensor, 0, f"{what} {name!r}")
+        _close(got[name], tensor, tolerance, f"{what} {name!r}")
 
 
 def _close(got: Tensor, expected: Tensor, tolerance: float, what: str) -> None:

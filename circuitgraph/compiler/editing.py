@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from circuitgraph.compiler.carry import Carried, LiveRemap, bury
 from circuitgraph.compiler.log import Undo, take_undo
 from circuitgraph.compiler.parts import Options, carry_parts, memory_of
+from circuitgraph.compiler.signals import rule_keys
 from circuitgraph.compiler.turns import alone
 from circuitgraph.edits import Edit
 from circuitgraph.ir import Circuit, Population, Projection, Remap
@@ -89,6 +90,10 @@ def _way_back(net: "Network", after: Circuit, remap: Remap) -> Undo:
     for n in rewritten.keys() - slots.keys():
         weights[n] = _lost(net.weights[n], np.zeros(0, np.int64), rewritten[n])
     memory = {(n, key): _lost(value, i) for n, i in units.items() for key, value in memory_of(net.memory, n).items()}
+    for n in kept[0] & {p.name for p in before.populations}:
+        for key in rule_keys(before, n) - rule_keys(after, n):  # of rules whose projections go
+            value = memory_of(net.memory, n)[key]
+            memory[n, key] = _lost(value, np.full(len(value), -1))
     return Undo(before, Remap(units, slots, frozenset(gone), rewritten), weights, memory)
 
 

@@ -27,10 +27,11 @@ from circuitgraph.compiler.parts import (
     kernel_of,
     make_parts,
     memory_of,
+    neuron_memory,
     tensors_of,
 )
 from circuitgraph.compiler.plan import Column, Fire, Push, PushMany, neuron_of
-from circuitgraph.compiler.signals import Reduce, arriving, mean_change, rule_of, signals_of
+from circuitgraph.compiler.signals import Reduce, arriving, mean_change, rule_of, scaled_gradient, signals_of
 from circuitgraph.compiler.state import State
 from circuitgraph.compiler.turns import Turns, at_work
 from circuitgraph.edits import Edit
@@ -137,6 +138,7 @@ class Network(AskedNetwork, nn.Module):
         self.weights, self.memory, self.kernels, self.ends = parts.weights, parts.memory, parts.kernels, parts.ends
         self.bundles = parts.bundles
         self._ones, self._depth = ones, depth
+        self._shared = parts.shared
 
     def _parts(self) -> Parts:
         return Parts(self.circuit, self.plan, self.weights, self.memory, self.kernels, self.ends, self.bundles)
@@ -244,7 +246,7 @@ class Network(AskedNetwork, nn.Module):
             raise NumericError(f"learn: scale (got {scale!r}, expected a finite number)")
         commits = []
         for p, rule in self._learners(only):
-            signals = signals_of(p, rule, state)
+            signals = signals_of(p, rule, state, memory_of(self.memory, p.post))
             if signals is not None:
                 parts = self.weights[p.name], kernel_of(self.kernels, p.name), ends_of(self.ends, p.name)
                 where = f"projection {p.name!r}"
@@ -323,14 +325,18 @@ class Network(AskedNetwork, nn.Module):
 
     def _merged(self) -> dict[str, Tensor]:
         """Lay the weights of each operation over several projections side by side; as good as long as none changes."""
-        weights, bundles = tensors_of(self.weights), (bundle_of(self.bundles, name) for name in self.bundles)
-        return {bundle.op.name: bundle.weight([weights[n] for n in bundle.names]) for bundle in bundles}
+        bundles = (bundle_of(self.bundles, name) for name in self.bundles)
+        return {bundle.op.name: bundle.weight([self._weight(n) for n in bundle.names]) for bundle in bundles}
+
+    def _weight(self, name: str) -> Tensor:
+        """Give weights as the forward pass sees them: a gradient to those that a rule shares is scaled down."""
+        return scaled_gradient(self.weights[name], self._shared[name]) if name in self._shared else self.weights[name]
 
     def _push(self, op: Push, columns: dict[Column, Tensor], past: Mapping[str, tuple[Tensor, ...]]) -> None:
         x = arriving(op.read, op.delay, columns, past)
         if x is None:
             return
-        y = self.kernels[op.projection](x, None if op.projection in self._ones else self.weights[op.projection])
+        y = self.kernels[op.projection](x, None if op.projection in self._ones else self._weight(op.projection))
         y = y if op.respond is None else op.respond.respond(y)
         columns[op.write] = columns[op.write] + y if op.write in columns else y
 
@@ -368,7 +374,7 @@ class Network(AskedNetwork, nn.Module):
         if reduce is not None:
             reduce(processes)
         for op in fires(self.plan):
-            kept = memory_of(self.memory, op.population)
+            kept = neuron_memory(self.circuit, self.memory, op.population)
             if not kept:
                 continue
             new = {k: v.clone() for k, v in kept.items()}

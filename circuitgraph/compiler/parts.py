@@ -11,11 +11,13 @@ from circuitgraph import registry
 from circuitgraph.compiler.bundle import Bundle, wiring
 from circuitgraph.compiler.passes import fuse
 from circuitgraph.compiler.plan import Column, Fire, Plan, Push, PushMany, make_plan, neuron_of
+from circuitgraph.compiler.signals import rule_keys, rule_memory
 from circuitgraph.compiler.state import State
 from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir import Circuit, Population, Projection, Remap
 from circuitgraph.kernels import Choice, Ends, Kernel, Setting, Tuner, choose_kernel, make_kernel
 from circuitgraph.kernels.select import Learns
+from circuitgraph.rules import Rule
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,12 @@ class Parts:
         unread -= {name for op in bundled(self.plan) for name in op.projections}
         fixed = (p for p in self.circuit.projections if p.fixed and p.name in unread)
         return frozenset(p.name for p in fixed if (p.weight == 1).all())
+
+    @property
+    def shared(self) -> dict[str, float]:
+        """Give the gradient's part in learning where a rule has the other."""
+        alphas = {p.name: alpha_of(p) for p in self.circuit.projections if p.rule is not None}
+        return {name: 1 - alpha for name, alpha in alphas.items() if alpha < 1}
 
     @property
     def depth(self) -> dict[str, int]:
@@ -206,7 +214,13 @@ def _known(old: Parts | None, p: Projection, circuit: Circuit, forced: str | Non
 
 
 def _parameter(values: Tensor, p: Projection) -> nn.Parameter:
-    return nn.Parameter(values, requires_grad=p.rule is None and not p.fixed)
+    by_gradient = p.rule is None or alpha_of(p) < 1
+    return nn.Parameter(values, requires_grad=by_gradient and not p.fixed)
+
+
+def alpha_of(p: Projection) -> float:
+    """Give how much of a projection's learning is its rule's; 0 without a rule."""
+    return p.rule.alpha if isinstance(p.rule, Rule) else 0.0
 
 
 def _carried_weight(old: Parts, p: Projection, remap: Remap, place: _Place) -> nn.Parameter:
@@ -267,10 +281,9 @@ def _rewritten(carried: Tensor, at: np.ndarray | None, fresh: np.ndarray) -> Ten
 
 
 def _initial_memory(circuit: Circuit, p: Population) -> dict[str, Tensor]:
-    values = neuron_of(circuit, p.name).memory(p.shape)
+    values = neuron_of(circuit, p.name).memory(p.shape) | rule_memory(circuit, p.name)
     for key in values.keys() & p.memory.keys():
-        values[key] = torch.tensor(p.memory[key])
-        expected = neuron_of(circuit, p.name).memory(p.shape)[key].shape
+        expected, values[key] = values[key].shape, torch.tensor(p.memory[key])
         if values[key].shape != expected:
             got = f"got {tuple(values[key].shape)}, expected {tuple(expected)}"
             raise ShapeError(f"population {p.name!r}: memory {key!r} does not fit ({got}); leave it out to start anew")
@@ -296,6 +309,12 @@ def memory_of(memory: nn.ModuleDict, name: str) -> dict[str, Tensor]:
     module = memory[name]
     assert isinstance(module, Memory)
     return module.values
+
+
+def neuron_memory(circuit: Circuit, memory: nn.ModuleDict, name: str) -> dict[str, Tensor]:
+    """Give the memory of a population that is its neuron's, not that of rules."""
+    foreign = rule_keys(circuit, name)
+    return {key: value for key, value in memory_of(memory, name).items() if key not in foreign}
 
 
 def tensors_of(weights: nn.ParameterDict) -> Mapping[str, Tensor]:

@@ -1,13 +1,15 @@
 """What reaches a projection at a step: the activity that it carries, and what its rule reads."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from circuitgraph.compiler.plan import Column
 from circuitgraph.compiler.state import State
 from circuitgraph.errors import RuleError, StateError
-from circuitgraph.ir import Projection
+from circuitgraph.ir import Circuit, Projection
 from circuitgraph.rules import Rule, Signals
 
 Reduce = Callable[[Tensor], object]
@@ -24,7 +26,7 @@ def arriving(
     return ago[delay - 1] if len(ago) >= delay else None
 
 
-def signals_of(p: Projection, rule: Rule, state: State) -> Signals | None:
+def signals_of(p: Projection, rule: Rule, state: State, memory: Mapping[str, Tensor]) -> Signals | None:
     """Find what a projection's synapses saw; None while nothing has arrived through its delay."""
     past = state.past.get(p.pre, ())
     if p.delay and len(past) <= p.delay:
@@ -35,7 +37,25 @@ def signals_of(p: Projection, rule: Rule, state: State) -> Signals | None:
     if x is None or missing:
         got = f"got no {' and no '.join(missing)}, which {rule!r} reads"
         raise StateError(f"projection {p.name!r}: the state lacks columns ({got}); learn from a state of this network")
-    return Signals(x, u, y)
+    return Signals(x, u, y, {key: memory[memory_name(p.name, key)] for key in rule.memory((1,))})
+
+
+def memory_name(projection: str, key: str) -> str:
+    """Name what a projection's rule keeps for the postsynaptic units, among the memory of their population."""
+    return f"{projection} {key}"
+
+
+def rule_keys(circuit: Circuit, name: str) -> set[str]:
+    """Name what rules keep for the units of a population."""
+    rules = [(p.name, p.rule) for p in circuit.projections if p.post == name and isinstance(p.rule, Rule)]
+    return {memory_name(projection, key) for projection, rule in rules for key in rule.memory((1,))}
+
+
+def rule_memory(circuit: Circuit, name: str) -> dict[str, Tensor]:
+    """Give the initial values of what rules keep for the units of a population."""
+    landing = [(p, p.rule) for p in circuit.projections if p.post == name and isinstance(p.rule, Rule)]
+    shape = circuit.population(name).shape
+    return {memory_name(p.name, key): v for p, rule in landing for key, v in rule.memory(shape).items()}
 
 
 def rule_of(p: Projection) -> Rule:
@@ -43,6 +63,30 @@ def rule_of(p: Projection) -> Rule:
     if not isinstance(p.rule, Rule):
         raise RuleError(f"projection {p.name!r}: not a rule (got {p.rule!r}, expected e.g. cg.Oja(0.01))")
     return p.rule
+
+
+class _Scaled(torch.autograd.Function):
+    """Pass a tensor on, and its gradient back times a factor."""
+
+    @staticmethod
+    def forward(w: Tensor, factor: float) -> Tensor:
+        return w.view_as(w)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.factor = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
+        return g * ctx.factor, None
+
+
+def scaled_gradient(w: Tensor, factor: float) -> Tensor:
+    """Give weights as they are; what flows back to them is multiplied by a factor."""
+    if not (w.requires_grad and torch.is_grad_enabled()):
+        return w
+    scaled: Tensor = _Scaled.apply(w, factor)
+    return scaled
 
 
 def mean_change(old: Tensor, new: Tensor, reduce: Reduce, processes: Tensor) -> Tensor:

@@ -68,13 +68,16 @@ class Dale(Edit):
         gain = len(parts["e"]) / len(parts["i"]) if self.gain is None else self.gain
         populations = [new for q in circuit.populations for new in (_halves(q, parts) if q.name in split else [q])]
         projections: list[Projection] = []
-        removed = set(split)
+        removed, heirs = set(split), list[tuple[str, Projection]]()
         for q in circuit.projections:
             if q.pre in split or q.post in split:
-                projections += _pieces(circuit, q, split, parts, gain)
+                pieces = list(_pieces(circuit, q, split, parts, gain))
+                projections += pieces
+                heirs += [(q.name, piece) for piece in pieces]
                 removed.add(q.name)
             else:
                 projections.append(q)
+        populations = [_inheriting(p, heirs) for p in populations]
         changed = dataclasses.replace(circuit, populations=tuple(populations), projections=tuple(projections))
         return changed, Remap(removed=frozenset(removed))
 
@@ -137,6 +140,16 @@ def _halves(p: Population, parts: Parts) -> Iterator[Population]:
             attributes={k: v[at] for k, v in p.attributes.items()},
             ids=p.unit_ids[at],
         )
+
+
+def _inheriting(p: Population, heirs: list[tuple[str, Projection]]) -> Population:
+    """Give what a rule keeps for a population's units, "<projection> <key>", to each piece of its projection."""
+    memory = dict(p.memory)
+    for old in {old for old, piece in heirs if piece.post == p.name}:
+        kept = {key: memory.pop(key) for key in list(memory) if key.startswith(f"{old} ")}
+        for piece in (piece for name, piece in heirs if name == old and piece.post == p.name):
+            memory |= {piece.name + key[len(old) :]: values for key, values in kept.items()}
+    return dataclasses.replace(p, memory=memory)
 
 
 def _pieces(circuit: Circuit, q: Projection, split: list[str], parts: Parts, gain: float) -> Iterator[Projection]:

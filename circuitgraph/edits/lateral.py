@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ class CentreSurround(Edit):
 
     The kernel is a difference of Gaussians (`difference_of_gaussians`; sigmas in sites) times `strength`, as a
     depthwise convolution.  What a neuron hears through it sums to at most zero, at borders too; `mode` says what is
-    beyond them.  `size` is the kernel's width (default: two sigma_i to each side).
+    beyond them.  `lateral_kernel` is the kernel's width (default: two sigma_i to each side).
 
     With `delay` 0 the population P hands its output on to P_inhibited = max(P + kernel * P, 0), which takes over what
     P projected to, itself included.  With a delay P hears itself, and settles if `strength` times the sum of absolute
@@ -42,19 +43,22 @@ class CentreSurround(Edit):
     """
 
     reads_weights: ClassVar[bool] = False
+    renamed: ClassVar[Mapping[str, str]] = {"size": "lateral_kernel"}
 
     population: str
     sigma_e: float
     sigma_i: float
     surround: float = 1.0
     strength: float = 1.0
-    size: int | None = None
+    lateral_kernel: int | None = None
     delay: int = 0
     mode: Literal["reflect", "circular", "zeros"] = "reflect"
 
     def __post_init__(self) -> None:
-        if self.size is not None and (not is_integer(self.size, 3) or self.size % 2 == 0):
-            raise ShapeError(f"CentreSurround: size (got {self.size!r}, expected an odd integer of at least 3)")
+        if self.lateral_kernel is not None and (not is_integer(self.lateral_kernel, 3) or self.lateral_kernel % 2 == 0):
+            raise ShapeError(
+                f"CentreSurround: lateral_kernel (got {self.lateral_kernel!r}, expected an odd integer of at least 3)"
+            )
         if not is_integer(self.delay, 0):
             raise ShapeError(f"CentreSurround: delay (got {self.delay!r}, expected time steps, 0 or more)")
         self._law(1)
@@ -64,7 +68,7 @@ class CentreSurround(Edit):
         """Give the weights of one unit, over as many dimensions of sites.  Shape: -> (size,) * rank, float32.
 
         Example:
-            >>> CentreSurround("x", 0.5, 1.0, size=3).kernel(1).astype(float).round(2).tolist()
+            >>> CentreSurround("x", 0.5, 1.0, lateral_kernel=3).kernel(1).astype(float).round(2).tolist()
             [-0.17, 0.34, -0.17]
         """
         size = self._size()
@@ -91,7 +95,7 @@ class CentreSurround(Edit):
 
     def _size(self) -> int:
         need_length("CentreSurround: sigma_i", self.sigma_i)
-        return 2 * math.ceil(2 * self.sigma_i) + 1 if self.size is None else self.size
+        return 2 * math.ceil(2 * self.sigma_i) + 1 if self.lateral_kernel is None else self.lateral_kernel
 
     def _law(self, units: int) -> Conv:
         return Conv(self._size(), padding=self._size() // 2, groups=units, mode=self.mode)

@@ -2,11 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from circuitgraph.errors import StructureError
-from circuitgraph.ir import ABSENT, Circuit, Population, Projection, Remap, Topology
+from circuitgraph.ir import ABSENT, Circuit, Population, Projection, Remap, Shape, Topology
 from circuitgraph.ir.remap import carry
 from circuitgraph.ir.value import given_up
 
@@ -27,7 +28,7 @@ def change_units(circuit: Circuit, wanted: Mapping[str, np.ndarray]) -> tuple[Ci
     for name, index in units.items():
         if not len(index):
             raise StructureError(f"population {name!r}: no unit would be left (got 0, expected at least 1)")
-    populations = [_resized(p, units[p.name]) if p.name in units else p for p in circuit.populations]
+    populations = [_resized(circuit, p, units[p.name]) if p.name in units else p for p in circuit.populations]
     projections, slots = [], {}
     for p in circuit.projections:
         if p.pre not in units and p.post not in units:
@@ -65,18 +66,28 @@ def neighbours(circuit: Circuit, name: str) -> list[str]:
     return [p.post if p.pre == name else p.pre for p in tied if p.pre != p.post]
 
 
-def _resized(p: Population, index: np.ndarray) -> Population:
+def _resized(circuit: Circuit, p: Population, index: np.ndarray) -> Population:
     new = np.flatnonzero(index < 0)
     ids = carry(index, p.unit_ids, np.zeros(len(index), np.int64))
     ids[new] = p.next_id + np.arange(len(new))
     memory = {}
-    if p.memory and p.neuron is not None:
-        fresh = p.neuron.memory((len(index), *p.shape[1:]))  # type: ignore[attr-defined]
-        memory = {k: carry(index, v, np.asarray(fresh[k])) for k, v in p.memory.items()}
+    if p.memory:
+        fresh = fresh_memory(circuit, p, (len(index), *p.shape[1:]))
+        memory = {k: carry(index, v, fresh[k].astype(v.dtype)) for k, v in p.memory.items() if k in fresh}
     columns = {k: carried_column(index, v) for k, v in p.attributes.items()}
     return dataclasses.replace(
         p, shape=(len(index), *p.shape[1:]), memory=memory, attributes=columns, ids=ids, next_id=p.next_id + len(new)
     )
+
+
+def fresh_memory(circuit: Circuit, p: Population, shape: Shape) -> dict[str, np.ndarray]:
+    """Give what a population's neuron, and rules of projections that land on it, keep for units at the start."""
+    values: Any = {} if p.neuron is None else p.neuron.memory(shape)  # type: ignore[attr-defined]
+    for q in circuit.projections:
+        rule: Any = q.rule
+        if q.post == p.name and rule is not None:
+            values |= {f"{q.name} {key}": v for key, v in rule.memory(shape).items()}
+    return {key: np.asarray(v) for key, v in values.items()}
 
 
 def _refitted(circuit: Circuit, p: Projection, units: Mapping[str, np.ndarray]) -> tuple[Projection, np.ndarray]:

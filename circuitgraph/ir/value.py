@@ -1,6 +1,7 @@
 """Frozen values: constructor arguments are the whole identity."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
@@ -10,7 +11,15 @@ from circuitgraph.errors import FileError, ShapeError, StructureError
 
 V = TypeVar("V")
 _KINDS: dict[str, registry.Registry[Any]] = {
-    r.kind: r for r in (registry.topologies, registry.neurons, registry.rules, registry.edits, registry.scores)
+    r.kind: r
+    for r in (
+        registry.topologies,
+        registry.neurons,
+        registry.rules,
+        registry.competitions,
+        registry.edits,
+        registry.scores,
+    )
 }
 
 
@@ -41,6 +50,8 @@ class Value:
 
     kind: ClassVar[str]
     name: ClassVar[str]
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """What arguments were called in files of earlier versions: old name to new."""
 
     def _fields(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}  # type: ignore[arg-type]
@@ -253,14 +264,15 @@ def same(a: Any, b: Any) -> bool:
     return bool(a == b) or bool(a != a and b != b)
 
 
-def _call(cls: type, where: str, given: dict[str, Any]) -> Any:
-    fields = [f for f in dataclasses.fields(cls) if f.init]
+def _call(cls: type[Value], where: str, given: dict[str, Any]) -> Any:
+    fields = [f for f in dataclasses.fields(cls) if f.init]  # type: ignore[arg-type]
+    named = {cls.renamed.get(name, name): value for name, value in given.items()}
     known, needed = {f.name for f in fields}, {f.name for f in fields if f.default is dataclasses.MISSING}
     # A file written before an argument existed lacks it: its default is what the file meant.
-    if not needed <= set(given) <= known:
+    if not needed <= set(named) <= known or len(named) < len(given):
         raise FileError(f"{where}: wrong arguments (got {sorted(given)}, expected {sorted(known)})")
     try:
-        return cls(**given)
+        return cls(**named)
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
         raise FileError(f"{where}: arguments refused; {error}") from error
 

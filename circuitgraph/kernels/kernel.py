@@ -13,6 +13,7 @@ from circuitgraph.ir import Shape, Topology
 from circuitgraph.kernels import operators
 from circuitgraph.kernels.autocast import as_given, cast, is_autocast
 from circuitgraph.kernels.ends import Ends
+from circuitgraph.topologies import Conv
 
 
 class Kernel(nn.Module, ABC):
@@ -83,6 +84,22 @@ class Kernel(nn.Module, ABC):
 
         Shape: x (B, *pre), g (B, *post) -> (K,), float32 or wider.  Summed over the batch, not averaged.
         """
+
+    def energy(self, x: Tensor) -> Tensor:
+        """Sum the squares of what each postsynaptic neuron hears: push of x ** 2 through weights of one.
+
+        Shape: x (B, *pre) -> (B, *post), or (B, 1, *sites) where all units of a site hear the same.
+        """
+        narrow = self._narrow
+        kernel = self if narrow is None else narrow.to(x.device)
+        return kernel.push(x.square(), torch.ones(kernel.n_weights, dtype=x.dtype, device=x.device))
+
+    @cached_property
+    def _narrow(self) -> "Kernel | None":
+        """Make a kernel of the same wiring with a single unit, where all units hear the same."""
+        if not isinstance(self.topology, Conv) or self.topology.groups != 1:
+            return None
+        return type(self)(self.topology, self.pre, (1, *self.post[1:]))
 
     def update(
         self,

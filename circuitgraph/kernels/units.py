@@ -15,14 +15,14 @@ LEAST = 1 << 13
 """Numbers from which on a compiled pass is faster than torch's operators: it takes ten microseconds to begin."""
 
 
-def rows_of(x: Tensor) -> Tensor | None:
-    """See activity as rows of units, (B * sites, U), where a compiled pass may take it; else None.
+def rows_of(x: Tensor, kinds: tuple[torch.dtype, ...] = (torch.float32,)) -> Tensor | None:
+    """See activity of some types as rows of units, (B * sites, U), where a compiled pass may take it; else None.
 
     Example:
         >>> rows_of(torch.ones(2, 3)) is None, rows_of(torch.ones(2, 3, requires_grad=True)) is None
         (True, True)
     """
-    if x.dtype != torch.float32 or x.device.type != "cpu" or x.numel() < LEAST or x.ndim < 2:
+    if x.dtype not in kinds or x.device.type != "cpu" or x.numel() < LEAST or x.ndim < 2:
         return None
     rows = x.movedim(1, -1)
     if not rows.is_contiguous() or not _is_plain(x):
@@ -45,7 +45,7 @@ def centre(u: Tensor) -> Tensor:
         return u - u.detach().mean(1, keepdim=True)
     from circuitgraph.kernels.cpu.units import centred
 
-    return _like(centred(rows), u)
+    return like(centred(rows), u)
 
 
 def shares(u: Tensor, gain: float, cutoff: float, *, anti: bool) -> tuple[Tensor, Tensor]:
@@ -63,7 +63,7 @@ def shares(u: Tensor, gain: float, cutoff: float, *, anti: bool) -> tuple[Tensor
         from circuitgraph.kernels.cpu.units import shares
 
         y, product = shares(given, gain, cutoff, anti=anti)
-        return _like(y, u), _like(product, u)
+        return like(y, u), like(product, u)
     rows = u.movedim(1, -1)
     y = torch.softmax(rows if gain == 1 else rows * gain, dim=-1)
     won, best = y.max(-1, keepdim=True)  # on CPUs several times faster than argmax in bfloat16
@@ -111,7 +111,8 @@ def max_pool(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], paddin
     return max_pooled(x.detach().movedim(1, -1), *window).movedim(-1, 1)
 
 
-def _like(rows: Tensor, u: Tensor) -> Tensor:
+def like(rows: Tensor, u: Tensor) -> Tensor:
+    """See rows of units as the activity that they were taken from.  Shape: (B * sites, U) -> (B, U, *S)."""
     return rows.view(u.movedim(1, -1).shape).movedim(-1, 1)
 
 

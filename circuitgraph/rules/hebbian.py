@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
-from circuitgraph.ir import value
+import torch
+from torch import Tensor
+
+from circuitgraph.ir import Shape, value
 from circuitgraph.registry import rules
-from circuitgraph.rules.rule import Rule, Signals, Term
+from circuitgraph.rules.rule import Moved, Part, Rule, Signals, Term, mean_over_batch, need_number
 
 
 @rules.register("hebb")
@@ -21,7 +24,7 @@ class Hebb(Rule):
         [2.5, 4.0]
     """
 
-    def terms(self, signals: Signals) -> Sequence[Term]:
+    def terms(self, signals: Signals) -> Sequence[Part]:
         assert signals.y is not None
         return [Term(signals.y, signals.x)]
 
@@ -35,7 +38,7 @@ class Hebb(Rule):
 class Oja(Rule):
     """Converge to the first principal component at unit norm: dw = y * (x - y * w) (Oja 1982)."""
 
-    def terms(self, signals: Signals) -> Sequence[Term]:
+    def terms(self, signals: Signals) -> Sequence[Part]:
         assert signals.y is not None
         return [Term(signals.y, signals.x), Term(-signals.y.square(), times_weight=True)]
 
@@ -49,10 +52,39 @@ class Oja(Rule):
 class Instar(Rule):
     """Move the weights of an active neuron towards its input: dw = y * (x - w) (Grossberg 1976)."""
 
-    def terms(self, signals: Signals) -> Sequence[Term]:
+    def terms(self, signals: Signals) -> Sequence[Part]:
         assert signals.y is not None
         return [Term(signals.y, signals.x), Term(-signals.y, times_weight=True)]
 
     @classmethod
     def examples(cls) -> list[Rule]:
         return [cls(0.1), cls(0.1, normalize="layer")]
+
+
+@rules.register("covariance")
+@value
+class Covariance(Rule):
+    """Strengthen what varies together: dw = x * (y - mean of y) (Sejnowski 1977).
+
+    In expectation this is the covariance of x and y.  The mean of each unit follows that over batch and sites by
+    `momentum` (a share, above 0 and at most 1).
+    """
+
+    momentum: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        need_number(self, "momentum", self.momentum, 0, 1, closed=True)
+
+    def memory(self, shape: Shape) -> dict[str, Tensor]:
+        return {"mean": torch.zeros(shape[0])}
+
+    def terms(self, signals: Signals) -> Sequence[Part]:
+        assert signals.y is not None
+        y, mean = signals.y, signals.memory["mean"]
+        new = torch.lerp(mean, mean_over_batch(y).to(mean.dtype), self.momentum)
+        return [Term(y - mean.to(y.dtype).view(-1, *[1] * (y.ndim - 2)), signals.x), Moved("mean", new)]
+
+    @classmethod
+    def examples(cls) -> list[Rule]:
+        return [cls(0.1), cls(0.1, 0.5, unit_norm=True, normalize="neuron"), cls(0.1, sparsity=0.25, alpha=0.5)]

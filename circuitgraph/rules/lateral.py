@@ -6,7 +6,7 @@ import torch
 
 from circuitgraph.ir import value
 from circuitgraph.registry import rules
-from circuitgraph.rules.rule import Rule, Signals, Term, need_number
+from circuitgraph.rules.rule import Part, Rule, Signals, Term, need_number
 
 
 @rules.register("anti-hebb")
@@ -37,7 +37,7 @@ class AntiHebb(Rule):
         super().__post_init__()
         need_number(self, "target", self.target, 0, 1)
 
-    def terms(self, signals: Signals) -> Sequence[Term]:
+    def terms(self, signals: Signals) -> Sequence[Part]:
         assert signals.y is not None
         # Chance is counted over the same synapses as the coincidences, so that shared and missing ones stay in balance.
         chance = torch.full_like(signals.y, self.target**2)

@@ -1,6 +1,8 @@
 """From signals to a change of weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -8,10 +10,12 @@ from torch import Tensor
 from circuitgraph.errors import NumericError
 from circuitgraph.kernels import Ends, Kernel
 from circuitgraph.kernels.autocast import as_given
-from circuitgraph.rules.rule import Change, Rule, Signals, Term
+from circuitgraph.rules.rule import Change, Explained, Moved, Part, Rule, Signals, Term
 
 _SAFE = 1e18
 """Numbers whose product float32 still holds."""
+_LEAST = 1e-8
+"""Below this, the product of the norms of weights and input counts as this much."""
 
 
 def prepare_change(
@@ -32,21 +36,65 @@ def prepare_change(
     Raises:
         NumericError: as `weight_change`.
     """
-    fused = None if reduce is not None else _fused(rule, signals, w, kernel, ends, scale)
-    if fused is not None:
-        return fused
-    change = weight_change(rule, signals, w, kernel, ends, reduce=reduce, where=where)
-    return lambda: rule.apply(w, change, ends, scale=scale)
+    parts = _parts(rule, signals, w, kernel, ends)
+    moved = _moved(parts, signals, reduce, where)
+    update = None if reduce is not None else _fused(rule, parts, w, kernel, ends, scale)
+    if update is None:
+        change = _change(rule, parts, w, kernel, ends, reduce, where)
+        update = partial(rule.apply, w, change, ends, scale=scale)
+
+    def commit() -> None:
+        update()
+        for key, value in moved.items():
+            signals.memory[key].copy_(value)
+
+    return commit
+
+
+def _parts(rule: Rule, signals: Signals, w: Tensor, kernel: Kernel, ends: Ends) -> Sequence[Part]:
+    with as_given(w):
+        return rule.terms(heard(rule, signals, w, kernel, ends))
+
+
+def heard(rule: Rule, signals: Signals, w: Tensor, kernel: Kernel, ends: Ends) -> Signals:
+    """Replace u by what the rule hears, where that is not the input of the port."""
+    current = rule.current(w)
+    if current is not None:
+        signals = replace(signals, u=kernel.push(signals.x, current))
+    if not rule.hears_cosine:
+        return signals
+    weights = w if current is None else current
+    assert signals.u is not None
+    size = ends.over(ends.norm(weights)).to(signals.u.dtype) * kernel.energy(signals.x).sqrt()
+    return replace(signals, u=signals.u / size.clamp(min=_LEAST))
+
+
+def _moved(
+    parts: Sequence[Part], signals: Signals, reduce: Callable[[Tensor], object] | None, where: str
+) -> dict[str, Tensor]:
+    """Say what memory becomes; over processes, the mean of what each would make of it."""
+    moved = {part.key: part.value for part in parts if isinstance(part, Moved)}
+    for key, value in moved.items():
+        if reduce is not None:
+            old, processes = signals.memory[key], torch.ones((), device=value.device)
+            change = value - old
+            reduce(change)
+            reduce(processes)
+            moved[key] = value = old + change / processes
+        if value.device.type == "cpu" and not torch.isfinite(value).all():
+            raise NumericError(f"{where}: memory {key!r} would hold NaN or infinity; check inputs")
+    return moved
 
 
 def _fused(
-    rule: Rule, signals: Signals, w: Tensor, kernel: Kernel, ends: Ends, scale: float
+    rule: Rule, parts: Sequence[Part], w: Tensor, kernel: Kernel, ends: Ends, scale: float
 ) -> Callable[[], None] | None:
     """Prepare the kernel's own update, if the rule is of its form and its numbers cannot leave the range of floats."""
-    if rule.normalize is not None or type(kernel).update is Kernel.update:
+    terms = [part for part in parts if isinstance(part, Term)]
+    explains = any(isinstance(part, Explained) for part in parts)
+    if not rule.is_plain or explains or type(kernel).update is Kernel.update:
         return None
     with as_given(w):
-        terms = rule.terms(signals)
         pairs = [t for t in terms if t.pre is not None]
         if len(pairs) != 1 or pairs[0].times_weight or pairs[0].pre is None:
             return None
@@ -55,10 +103,11 @@ def _fused(
             sum((ends.total(t.post).to(w.dtype) for t in each), start=w.new_zeros(ends.size)) if each else None
             for each in (alone[True], alone[False])
         )
-        rate = rule.rate(w, ends)
-        gain = (
-            w.new_full((ends.size,), rule.learning_rate * scale) if rate is None else rate * rule.learning_rate * scale
-        )
+        rate, step = rule.rate(w, ends), rule.learning_rate * scale * rule.alpha
+        gain = w.new_full((ends.size,), step) if rate is None else rate * step
+        if rule.normalize == "activity":
+            active = _activity(terms, w, ends)
+            gain = gain / torch.where(active > 0, active, 1)
         x, g = _alike(pairs[0].pre, pairs[0].post)
         if not _is_safe(x, g, kernel, [f for f in (gain, decay, shift) if f is not None]):
             return None
@@ -104,10 +153,18 @@ def weight_change(
     Raises:
         NumericError: if the change holds NaN or infinity (checked on CPU, where it costs no wait).
     """
+    parts = _parts(rule, signals, w, kernel, ends)
+    return _change(rule, parts, w, kernel, ends, reduce, where)
+
+
+def _change(
+    rule: Rule, parts: Sequence[Part], w: Tensor, kernel: Kernel, ends: Ends,
+    reduce: Callable[[Tensor], object] | None, where: str,
+) -> Change:  # fmt: skip
     dw: Tensor | None = None
     with as_given(w):
-        for term in rule.terms(signals):
-            dw = _add(dw, term, w, kernel, ends)
+        for part in parts:
+            dw = dw if isinstance(part, Moved) else _add(dw, part, w, kernel, ends)
     dw = torch.zeros_like(w) if dw is None else dw
     if reduce is not None:
         reduce(dw)
@@ -115,10 +172,25 @@ def weight_change(
     if peak.device.type == "cpu" and not torch.isfinite(peak):
         got = f"got it from {rule!r}, expected finite numbers"
         raise NumericError(f"{where}: weight change holds NaN or infinity ({got}); check inputs and learning rate")
-    return Change(dw, peak)
+    if rule.normalize != "activity":
+        return Change(dw, peak)
+    activity = _activity(parts, w, ends)
+    if reduce is not None:
+        reduce(activity)
+    return Change(dw, peak, activity)
 
 
-def _add(dw: Tensor | None, term: Term, w: Tensor, kernel: Kernel, ends: Ends) -> Tensor:
+def _activity(parts: Sequence[Part], w: Tensor, ends: Ends) -> Tensor:
+    terms = [part for part in parts if isinstance(part, Term)]
+    met = [ends.total(term.post.abs()) for term in terms if term.pre is not None]
+    return sum(met or [ends.total(term.post.abs()) for term in terms], start=w.new_zeros(ends.size))
+
+
+def _add(dw: Tensor | None, term: Term | Explained, w: Tensor, kernel: Kernel, ends: Ends) -> Tensor:
+    if isinstance(term, Explained):
+        shared = ends.gram(term.post)
+        explained = ends.mix(shared.tril() if term.ordered else shared, w)
+        return explained.neg_() if dw is None else dw.sub_(explained)
     if term.pre is not None:
         met = kernel.pair(*_alike(term.pre, term.post)).to(w.dtype)
         met = met * w if term.times_weight else met

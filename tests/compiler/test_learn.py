@@ -9,6 +9,7 @@ from torch import Tensor
 
 import circuitgraph as cg
 from circuitgraph.errors import NumericError, RuleError, StateError, UnknownNameError
+from circuitgraph.rules import HomeostaticWinners, TemporalWinners
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -194,6 +195,50 @@ def test_memory_stays_the_same_on_all_processes() -> None:
     a, b, one = (net.memory["x"].values for net in (*nets, whole))
     assert all(torch.equal(a[k], b[k]) for k in a)
     torch.testing.assert_close(a["mean"], one["mean"])
+
+
+THINKERS = [
+    cg.BCM(0.1, winners=HomeostaticWinners(mu=0.2)),
+    cg.HardWTA(0.1, winners=TemporalWinners(), normalize="neuron"),
+    cg.HardWTA(0.1, winners=HomeostaticWinners(2, 0.5), normalize="activity"),
+    cg.Covariance(0.1, 0.5),
+    cg.Sanger(0.01, normalize="layer"),
+]
+
+
+def kept(net: cg.Network) -> dict[str, Tensor]:
+    return {key: v.clone() for key, v in net.memory["y"].values.items()}
+
+
+@pytest.mark.parametrize("rule", THINKERS, ids=repr)
+def test_processes_agree_on_weights_and_on_the_mean_of_what_each_would_keep(rule: cg.Rule) -> None:
+    circuit = cg.Circuit().add("x", (2, 4)).connect("x", "y", cg.Conv(3, padding=1), units=3, rule=rule)
+    whole, single, *nets = (cg.compile(circuit, dtype=torch.float64) for _ in range(4))
+    for round_ in range(3):
+        x = noise(8, 2, 4, seed=round_)
+        alone: list[dict[str, Tensor]] = []
+        for shard in x.split(4):
+            single.load_state_dict(nets[0].state_dict())
+            single.learn(single.step(shard))
+            alone.append(kept(single))
+        learn_in_shards(nets, list(x.split(4)))
+        for key in alone[0]:
+            mean = torch.stack([each[key] for each in alone]).mean(0)
+            torch.testing.assert_close(kept(nets[0])[key], mean, rtol=1e-12, atol=1e-12)
+        assert not changed(nets[1], copies(nets[0]))
+        if round_ == 0:  # all start alike: the change is that of one process with the whole batch
+            whole.learn(whole.step(x))
+            torch.testing.assert_close(nets[0].weights["x->y"], whole.weights["x->y"], rtol=1e-11, atol=1e-12)
+
+
+def test_means_over_processes_of_equal_shares_are_those_of_the_whole_batch() -> None:
+    circuit = cg.Circuit().add("x", 4).connect("x", "y", cg.Dense(), units=3, rule=THINKERS[0])
+    whole, *nets = (cg.compile(circuit, dtype=torch.float64) for _ in range(3))
+    x = noise(8, 4)
+    whole.learn(whole.step(x))
+    learn_in_shards(nets, list(x.split(4)))
+    for key, v in kept(whole).items():
+        torch.testing.assert_close(kept(nets[0])[key], v, rtol=1e-12, atol=1e-12)
 
 
 def test_a_gradient_readout_trains_beside_a_hebbian_body() -> None:

@@ -1,7 +1,7 @@
 """A check that cannot fail is none: each finds what is wrong with a wrong implementation, and says it."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,13 +12,14 @@ import circuitgraph as cg
 from circuitgraph import testing
 from circuitgraph.ir import Circuit, Remap, Shape, value
 from circuitgraph.neurons.neuron import Columns
-from circuitgraph.registry import edits, neurons, rules, topologies
-from circuitgraph.rules import Signals
+from circuitgraph.registry import competitions, edits, neurons, rules, topologies
+from circuitgraph.rules import Moved, Signals, Winners
+from circuitgraph.rules.rule import Part
 
 
 @pytest.fixture(autouse=True)
 def _registries_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    for registry in (topologies, neurons, rules, edits):
+    for registry in (topologies, neurons, rules, competitions, edits):
         list(registry)  # the built-in entries are registered on the first look-up
         monkeypatch.setattr(registry, "_classes", dict(registry._classes))
 
@@ -155,6 +156,150 @@ class SpoilsActivity(WrongRule):
 class BlowsUp(WrongRule):
     def rate(self, w: Tensor, ends: object) -> Tensor | None:
         return torch.full((), torch.inf, dtype=w.dtype)
+
+
+class KeepsMeans(cg.Covariance):
+    @classmethod
+    def examples(cls) -> list[cg.Rule]:
+        return []
+
+
+class SitesBeforeUnits(KeepsMeans):
+    def memory(self, shape: Shape) -> dict[str, Tensor]:
+        return {"mean": torch.zeros(())}
+
+
+class MovesWhatItLacks(KeepsMeans):
+    def terms(self, signals: Signals) -> Sequence[Part]:
+        return [*super().terms(signals), Moved("spread", signals.memory["mean"])]
+
+
+class OneMeanForAll(KeepsMeans):
+    def terms(self, signals: Signals) -> Sequence[Part]:
+        return [*super().terms(signals), Moved("mean", signals.memory["mean"].mean())]
+
+
+class LastSampleOnly(KeepsMeans):
+    def terms(self, signals: Signals) -> Sequence[Part]:
+        assert signals.y is not None
+        return [*super().terms(signals), Moved("mean", signals.y[-1].flatten(1).mean(1))]
+
+
+class MovesAtOnce(KeepsMeans):
+    def terms(self, signals: Signals) -> Sequence[Part]:
+        signals.memory["mean"].add_(1e-9)
+        return super().terms(signals)
+
+
+class PlainOnlyByName(KeepsMeans):
+    """Normalised, but tells kernels that it is not."""
+
+    @property
+    def is_plain(self) -> bool:
+        return True
+
+    def apply(self, w: Tensor, change: Any, ends: Any, *, scale: float = 1.0) -> None:
+        super().apply(w, change, ends, scale=2 * scale)
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [
+        (SitesBeforeUnits, "units first"),
+        (MovesWhatItLacks, r"does not declare, \['mean', 'spread'\]"),
+        (OneMeanForAll, r"'mean' becomes \(\)"),
+        (LastSampleOnly, "another order move memory"),
+        (MovesAtOnce, "single samples|changed before apply|another order"),
+        (PlainOnlyByName, "all in one pass"),
+    ],
+)
+def test_check_rule_finds_wrong_memory(cls: type[cg.Covariance], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        testing.check_rule(register(rules, cls)(0.1))
+
+
+class WrongWinners(Winners):
+    def judge(self, u: Tensor, memory: dict[str, Tensor]) -> tuple[Tensor, list[Moved]]:
+        return self.choose(u), []
+
+    def choose(self, u: Tensor) -> Tensor:
+        return (u == u.amax(1, keepdim=True)).to(u.dtype)
+
+
+class Graded(WrongWinners):
+    def choose(self, u: Tensor) -> Tensor:
+        return super().choose(u) * u
+
+
+class TooMany(WrongWinners):
+    def choose(self, u: Tensor) -> Tensor:
+        return (u > u.mean(1, keepdim=True)).to(u.dtype)
+
+
+class AmongSamples(WrongWinners):
+    def choose(self, u: Tensor) -> Tensor:
+        return super().choose(u) * (u == u.amax(0)).to(u.dtype)
+
+
+class FirstSampleFirst(WrongWinners):
+    def choose(self, u: Tensor) -> Tensor:
+        return super().choose(u) * (torch.arange(len(u)) == 0).to(u.dtype).view(-1, *[1] * (u.ndim - 1))
+
+
+class BooleanWinners(WrongWinners):
+    def choose(self, u: Tensor) -> Tensor:
+        return super().choose(u).float()
+
+
+class SitesLost(WrongWinners):
+    def choose(self, u: Tensor) -> Tensor:
+        return super().choose(u)[..., :1]
+
+
+class JudgesInPlace(WrongWinners):
+    def choose(self, u: Tensor) -> Tensor:
+        return super().choose(u.sub_(u.amin(1, keepdim=True)))
+
+
+class Remembers(WrongWinners):
+    def memory(self, shape: Shape) -> dict[str, Tensor]:
+        return {"wins": torch.zeros(shape[0])}
+
+
+class RemembersAtOnce(Remembers):
+    def judge(self, u: Tensor, memory: dict[str, Tensor]) -> tuple[Tensor, list[Moved]]:
+        memory["wins"].add_(self.choose(u).flatten(2).sum((0, 2)))
+        return self.choose(u), []
+
+
+class RemembersTheLast(Remembers):
+    def judge(self, u: Tensor, memory: dict[str, Tensor]) -> tuple[Tensor, list[Moved]]:
+        return self.choose(u), [Moved("wins", u[-1].flatten(1).sum(1))]
+
+
+class RemembersTooMuch(Remembers):
+    def judge(self, u: Tensor, memory: dict[str, Tensor]) -> tuple[Tensor, list[Moved]]:
+        return self.choose(u), [Moved("wins", u.mean(0))]
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [
+        (Graded, "each is 1 or 0"),
+        (TooMany, "more winners at a site than 1"),
+        (AmongSamples, "one sample by itself"),
+        (FirstSampleFirst, "another order|by itself"),
+        (BooleanWinners, "type"),
+        (SitesLost, "shape"),
+        (JudgesInPlace, "in place, only learn may: 'u'"),
+        (RemembersAtOnce, "in place, only learn may: 'wins'"),
+        (RemembersTheLast, "another order move memory 'wins'"),
+        (RemembersTooMuch, r"'wins' becomes \(4, 3\)"),
+    ],
+)
+def test_check_competition_finds(cls: type[Winners], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        testing.check_competition(register(competitions, cls)())
 
 
 @pytest.mark.parametrize(

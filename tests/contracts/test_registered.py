@@ -9,7 +9,7 @@ from circuitgraph.edits import Edit
 from circuitgraph.ir import Circuit, Shape, Topology
 from circuitgraph.kernels import Kernel
 from circuitgraph.neurons import Neuron
-from circuitgraph.rules import Rule
+from circuitgraph.rules import Rule, Winners
 from circuitgraph.structural.scores import Score
 
 TILE = np.arange(0, 256, 4)
@@ -53,6 +53,14 @@ def test_every_neuron_minds_its_contract(neuron: Neuron, shape: Shape) -> None:
 @pytest.mark.parametrize("rule", [e for n in registry.rules for e in registry.rules[n].examples()], ids=repr)
 def test_every_rule_gives_the_same_change_on_every_wiring(rule: Rule) -> None:
     testing.check_rule(rule)
+
+
+@pytest.mark.parametrize(
+    "winners", [e for n in registry.competitions for e in registry.competitions[n].examples()], ids=repr
+)
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (1, 2, 2)], ids=str)
+def test_every_competition_names_winners_sample_by_sample(winners: Winners, shape: Shape) -> None:
+    testing.check_competition(winners, shape)
 
 
 @pytest.mark.parametrize("score", [e for n in registry.scores for e in registry.scores[n].examples()], ids=repr)

@@ -18,7 +18,10 @@ LIMIT_S = 10.0
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let snippets register classes without showing them to the tests that follow."""
-    kinds = registry.topologies, registry.kernels, registry.neurons, registry.rules, registry.edits, registry.scores
+    kinds = (
+        registry.topologies, registry.kernels, registry.neurons, registry.rules, registry.competitions, registry.edits,
+        registry.scores,
+    )  # fmt: skip
     for known in kinds:
         list(known)  # the built-in ones first, which stay
         monkeypatch.setattr(known, "_classes", dict(known._classes))

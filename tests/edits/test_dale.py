@@ -179,3 +179,17 @@ def test_weights_against_a_sign_and_bad_signs_are_refused() -> None:
     drawn = start.connect("x", "y", cg.Dense(), units=50, sign=-1).projection("x->y")
     assert drawn.weight.max() <= 0
     assert np.unique(drawn.weight).size == 100
+
+
+def test_what_a_rule_keeps_goes_to_every_piece_of_its_projection() -> None:
+    wired = cg.Circuit().add("x", 3).connect("x", "y", cg.Dense(), units=4, neuron=cg.ReLU(), rule=cg.BCM(0.1))
+    net = cg.compile(wired.connect("y", "z", cg.Dense(), units=2, rule=cg.BCM(0.1)))
+    net.learn(net.step(torch.rand(5, 3)))
+    before = net.snapshot()
+    after, _ = cg.Dale("y", 0.25).apply(before)
+    theta = before.population("y").memory["x->y theta"]
+    assert after.population("y_e").memory["x->y_e theta"].tolist() == theta[:3].tolist()
+    assert after.population("y_i").memory["x->y_i theta"].tolist() == theta[3:].tolist()
+    kept = before.population("z").memory["y->z theta"].tolist()
+    found = after.population("z").memory
+    assert {key: v.tolist() for key, v in found.items()} == {"y_e->z theta": kept, "y_i->z theta": kept}

@@ -57,7 +57,7 @@ def test_with_a_delay_the_population_hears_its_own_past() -> None:
 
 
 def test_it_runs_as_one_depthwise_convolution() -> None:
-    circuit, _ = CentreSurround("y", 0.6, 1.1, size=5).apply(sites(16, 32, 32))
+    circuit, _ = CentreSurround("y", 0.6, 1.1, lateral_kernel=5).apply(sites(16, 32, 32))
     p = circuit.projection("y_surround")
     assert p.fixed
     assert p.n_slots == 16 * 25
@@ -88,7 +88,7 @@ def test_what_is_the_same_everywhere_is_not_excited_and_neighbours_are_inhibited
 def test_every_neuron_hears_weights_whose_sum_is_at_most_zero() -> None:
     for edit in (
         CentreSurround("y", 0.4, 0.9),
-        CentreSurround("y", 1.2, 1.3, size=5, strength=7.3),
+        CentreSurround("y", 1.2, 1.3, lateral_kernel=5, strength=7.3),
         CentreSurround("y", 0.4, 1.5, 3.0, mode="zeros"),
     ):
         circuit, _ = edit.apply(sites(2, 7, 6))
@@ -119,8 +119,8 @@ def test_gradients_pass_through_and_leave_fixed_weights_alone() -> None:
         ({"sigma_e": 1.0}, "no surround"),
         ({"surround": 0.5}, "would not inhibit"),
         ({"strength": 0.0}, "strength"),
-        ({"size": 4}, "odd"),
-        ({"size": 1}, "odd"),
+        ({"lateral_kernel": 4}, "odd"),
+        ({"lateral_kernel": 1}, "odd"),
         ({"delay": -1}, "delay"),
         ({"mode": "edge"}, "mode"),
     ],

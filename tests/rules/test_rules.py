@@ -55,6 +55,59 @@ def test_softhebb_brings_weight_vectors_to_unit_norm(normalize: str) -> None:
     assert (norms - 1).abs().max() < 0.05
 
 
+def unit_inputs(n: int, seed: int, *, size: int = 64) -> torch.Tensor:
+    x = torch.randn(size, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return x / x.norm(dim=1, keepdim=True)
+
+
+@pytest.mark.parametrize(("p", "normalize"), [(2.0, None), (3.0, None), (3.0, "layer"), (4.0, None)])
+def test_krotov_and_hopfields_winners_come_to_p_norm_one(p: float, normalize: str | None) -> None:
+    net = net_of(cg.KrotovHopfield(0.01, 0.4, 2, p, normalize=normalize), 8, 5, weight=cg.normal(1.5))
+    for seed in range(800):
+        net.learn(net.step(unit_inputs(8, seed)))
+    w = net.weights["x->y"].detach().view(5, 8)
+    # A unit that only ever comes second is pushed away, and has no reason to come to any norm.
+    current = unit_inputs(8, 1000, size=2000) @ (w.sign() * w.abs().pow(p - 1)).T
+    first = current.argmax(1).bincount(minlength=5) > 200
+    norms = w.abs().pow(p).sum(1).pow(1 / p)
+    assert first.sum() >= 3
+    assert (norms[first] - 1).abs().max() < 0.03
+
+
+@pytest.mark.parametrize("decay", [0.1, 0.3])
+def test_bcms_threshold_settles_at_the_mean_square_of_what_wins(decay: float) -> None:
+    net = net_of(cg.BCM(0.1, decay, unit_norm=False), 4, 3)
+    found = []
+    for seed in range(400):
+        net.learn(net.step(unit_inputs(4, seed)), scale=0.0)  # thresholds move, weights do not
+        found.append(net.memory["y"].values["x->y theta"].clone())
+    u = unit_inputs(4, 1000, size=20000) @ net.weights["x->y"].detach().view(3, 4).T
+    won = u == u.amax(1, keepdim=True)
+    torch.testing.assert_close(torch.stack(found[100:]).mean(0), (u * won).square().mean(0), rtol=0.05, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [cg.Oja(0.005), cg.BCM(0.5), cg.BCM(0.5, cosine=True), cg.HardWTA(0.1), cg.Hebb(0.5, unit_norm=True)],
+    ids=repr,
+)
+def test_weights_stay_bounded(rule: cg.Rule) -> None:
+    net, largest = net_of(rule, 6, 4, weight=cg.normal(3.0)), 0.0
+    for seed in range(800):
+        net.learn(net.step(unit_inputs(6, seed, size=16)))
+        largest = float(net.ends["x->y"].norm(net.weights["x->y"].detach()).max())
+        assert seed < 400 or largest < 1.5
+    assert largest > 0.1
+
+
+def test_bcm_without_a_bound_says_so_by_growing() -> None:
+    net = net_of(cg.BCM(0.5, unit_norm=False), 6, 4)
+    before = float(net.weights["x->y"].detach().norm())
+    for seed in range(300):
+        net.learn(net.step(unit_inputs(6, seed, size=16)))
+    assert float(net.weights["x->y"].detach().norm()) > 10 * before
+
+
 def test_softhebb_flips_the_sign_of_all_but_the_strongest() -> None:
     y = cg.SoftHebb(0.1).compete(torch.tensor([[0.0, math.log(3), 0.0]]))
     torch.testing.assert_close(y, torch.tensor([[-0.2, 0.6, -0.2]]))
@@ -96,10 +149,20 @@ def test_silence_changes_nothing() -> None:
         (lambda: cg.Oja(math.inf), "finite"),
         (lambda: cg.Instar(0.1, normalize="Layer"), "normalize"),
         (lambda: cg.HardWTA(0.1, normalize="units"), "normalize"),
-        (lambda: cg.SoftHebb(0.1, normalize="none"), "'layer', 'neuron' or None"),
-        (lambda: cg.SoftHebb(0.1, gain=-1.0), "gain"),
+        (lambda: cg.SoftHebb(0.1, normalize="none"), "'layer', 'neuron', 'activity' or None"),
+        (lambda: cg.SoftHebb(0.1, t_invert=-1.0), "t_invert"),
         (lambda: cg.SoftHebb(0.1, rate_power=-0.5), "rate_power"),
         (lambda: cg.SoftHebb(0.1, cutoff=1.0), "below 1"),
+        (lambda: cg.Hebb(0.1, alpha=1.1), r"Hebb: alpha .*at most 1"),
+        (lambda: cg.Hebb(0.1, alpha=-0.1), "alpha"),
+        (lambda: cg.Hebb(0.1, sparsity=1.5), "sparsity"),
+        (lambda: cg.Hebb(0.1, presynaptic="l2"), "'lp', 'softmax' or None"),
+        (lambda: cg.BCM(0.1, 1.5), "theta_decay"),
+        (lambda: cg.BCM(0.1, math.nan), "theta_decay"),
+        (lambda: cg.Covariance(0.1, 2.0), "momentum"),
+        (lambda: cg.KrotovHopfield(0.1, -0.4), "delta"),
+        (lambda: cg.KrotovHopfield(0.1, top_k=1), "top_k"),
+        (lambda: cg.KrotovHopfield(0.1, p=0.5), "KrotovHopfield: p"),
     ],
 )
 def test_bad_arguments_are_refused_at_once(make: object, message: str) -> None:
@@ -108,7 +171,7 @@ def test_bad_arguments_are_refused_at_once(make: object, message: str) -> None:
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    assert cg.SoftHebb(np.float32(0.5), gain=np.float64(2.0)).learning_rate == 0.5
+    assert cg.SoftHebb(np.float32(0.5), t_invert=np.float64(2.0)).learning_rate == 0.5
 
 
 def test_a_change_that_is_not_finite_is_refused_and_names_the_place() -> None:

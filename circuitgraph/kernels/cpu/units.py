@@ -86,7 +86,7 @@ def _run(code: Loop, rows: Tensor, **more: int) -> None:
 
 
 @intrinsic
-def _bits(context, x):
+def bits_of(context, x):
     """See a float32 as an int32."""
 
     def generate(context, b, signature, arguments):
@@ -96,7 +96,7 @@ def _bits(context, x):
 
 
 @intrinsic
-def _number(context, bits):
+def number_of(context, bits):
     """See an int32 as a float32."""
 
     def generate(context, b, signature, arguments):
@@ -120,13 +120,13 @@ def _exp(x):
     p = p * r + np.float32(1.6666665459e-1)
     p = p * r + np.float32(5.0000001201e-1)
     p = p * r * r + r + np.float32(1.0)
-    return _number(np.int32(_bits(p) + (_bits(shifted) << np.int32(23))))
+    return number_of(np.int32(bits_of(p) + (bits_of(shifted) << np.int32(23))))
 
 
 @njit
-def _order(x):
+def order(x):
     """Give an int32 that rises where a float32 does; NaN is above all."""
-    bits = _bits(x)
+    bits = bits_of(x)
     return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
 
 
@@ -134,9 +134,9 @@ def _order(x):
 def _largest(x, n):
     best = np.int32(-0x80000000)
     for i in range(n):
-        best = max(best, _order(x[i]))
+        best = max(best, order(x[i]))
     at = 0
-    while _order(x[at]) != best:
+    while order(x[at]) != best:
         at += 1
     return at
 
