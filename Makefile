@@ -1,4 +1,4 @@
-# make cifar10 | bench-quick | results | test | slow | check | format | docs | clean       e.g.  make cifar10 ARGS="--quick"
+# make cifar10 | bench-quick | results | presets | test | slow | check | format | docs | clean       e.g.  make cifar10 ARGS="--quick"
 PYTHON  ?= python3
 VENV    ?= .venv
 WORKERS ?= 2
@@ -10,7 +10,7 @@ INPUTS  := pyproject.toml constraints.txt $(BIN)/python
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help cifar10 bench-quick results setup test slow check format docs clean
+.PHONY: help cifar10 bench-quick results presets setup test slow check format docs clean
 
 help:
 	@sed -n 1p Makefile
@@ -53,7 +53,17 @@ results: $(VENV)/.installed
 	$(BIN)/python benchmarks/controls.py --json
 	$(BIN)/python benchmarks/exchange.py --json
 	$(BIN)/python benchmarks/import_time.py
+	$(MAKE) presets
 	$(BIN)/python benchmarks/table.py --write
+
+# The other rows of the comparison of presets, minutes per seed on two cores; then the comparison.
+SEEDS   ?= 1
+PRESETS := hard lagani-short kmeans pixels random backprop
+presets: $(VENV)/.installed
+	for p in $(PRESETS); do \
+		$(BIN)/python -m circuitgraph.bench cifar10 --preset $$p --seeds $(SEEDS) --json > $(RESULTS)/cifar10-$$p.jsonl || exit 1; \
+	done
+	$(BIN)/python -m circuitgraph.bench table --write
 
 setup: $(VENV)/.installed-dev
 

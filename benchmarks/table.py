@@ -1,7 +1,9 @@
 """Turn benchmarks/results/*.jsonl into the tables of README and docs.
 
 python benchmarks/table.py            prints the tables
-python benchmarks/table.py --write    puts them between the markers in README.md and docs/benchmarks.md
+python benchmarks/table.py --write    puts them between the markers in README.md and docs/benchmarks.md, and the
+                                      comparison of presets (`python -m circuitgraph.bench table`) into README.md and
+                                      docs/hebbian.md
 """
 
 import argparse
@@ -10,8 +12,10 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from circuitgraph.bench.commands.table import PAGES as PRESET_PAGES
+from circuitgraph.bench.comparison import insert, markdown, read_lines, rows_of
+
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
 Line = dict[str, Any]
 
@@ -349,10 +353,8 @@ def text_of(page: str) -> str:
     return "\n\n".join("\n".join(table) for table in tables if table)
 
 
-def insert(path: Path, text: str) -> None:
-    whole = path.read_text()
-    before, rest = whole.split(BEGIN, 1)
-    path.write_text(before + BEGIN + "\n\n" + text + "\n\n" + END + rest.split(END, 1)[1])
+def preset_table() -> list[str]:
+    return markdown(rows_of(read_lines(ROOT / "benchmarks/results")))
 
 
 def main() -> None:
@@ -360,8 +362,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     if parser.parse_args().write:
         for name in PAGES:
-            insert(ROOT / name, text_of(name))
-    print(text_of("docs/benchmarks.md"))
+            insert(ROOT / name, text_of(name), "results")
+        for name in PRESET_PAGES:
+            insert(ROOT / name, "\n".join(preset_table()), "presets")
+    print("\n".join(preset_table()) + "\n\n" + text_of("docs/benchmarks.md"))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,6 @@
-"""The CIFAR-10 network and schedule on CIFAR-100."""
+"""The CIFAR-10 networks and schedules on CIFAR-100."""
 
-from circuitgraph.bench.settings import Settings
-from circuitgraph.bench.vision import image_recipe, softhebb_layers
+from circuitgraph.bench.presets import presets_of
+from circuitgraph.bench.settings import Recipe
 
-RECIPE = image_recipe(
-    "cifar100",
-    "32x32 colour photographs in 100 classes",
-    softhebb_layers(3),
-    Settings(epochs=40, learning_rate=1e-4, weight_decay=1.0, label_smoothing=0.1),
-    Settings(
-        widths=(48, 192, 768), n_train=20_000, epochs=20, learning_rate=1e-4, weight_decay=1.0, label_smoothing=0.1
-    ),
-)
+RECIPE = Recipe("cifar100", "32x32 colour photographs in 100 classes", (3, 32, 32), 100, presets_of("cifar100"))

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from circuitgraph.bench.communities import METHODS, Line, measure
 from circuitgraph.bench.community_tasks import FAMILIES, CommunitySettings
-from circuitgraph.bench.pictures import ACCENTS, INK
 from circuitgraph.bench.report import Live, environment
+from circuitgraph.pictures.style import EXCITES, INK
 
 SHOWN = {
     "f1": "F1 %",
@@ -79,7 +79,7 @@ def draw(lines: Sequence[Line], path: Path) -> None:
         for i, method in enumerate(METHODS):
             found = [line["f1"] for line in lines if (line["graph"], line["method"]) == (name, method)]
             if found:
-                color = ACCENTS[0] if method.startswith(("trace", "hebbian")) else "#9a9a9a"
+                color = EXCITES if method.startswith(("trace", "hebbian")) else "#9a9a9a"
                 panel.barh(i, statistics.mean(found), color=color, height=0.7)
                 panel.plot(found, [i] * len(found), "o", ms=2.5, color=INK)
         panel.set_title(name, fontsize=10, color=INK)

@@ -1,12 +1,8 @@
-"""The MNIST network on Fashion-MNIST."""
+"""The MNIST networks on Fashion-MNIST."""
 
-from circuitgraph.bench.settings import Settings
-from circuitgraph.bench.vision import image_recipe, softhebb_layers
+from circuitgraph.bench.presets import presets_of
+from circuitgraph.bench.settings import Recipe
 
-RECIPE = image_recipe(
-    "fashion-mnist",
-    "28x28 pictures of clothing in 10 classes",
-    softhebb_layers(2),
-    Settings(epochs=30, learning_rate=1e-4, weight_decay=1.0, label_smoothing=0.1),
-    Settings(widths=(48, 192), n_train=10_000, n_labelled=20_000, epochs=10),
+RECIPE = Recipe(
+    "fashion-mnist", "28x28 pictures of clothing in 10 classes", (1, 28, 28), 10, presets_of("fashion-mnist")
 )

@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from circuitgraph.bench.kernel_work import METHODS
-from circuitgraph.bench.pictures import ACCENTS, INK
 from circuitgraph.kernels.select import METHODS as NEEDED
 from circuitgraph.kernels.select import NEAR, NEAR_MS
+from circuitgraph.pictures.style import INK
 
 Line = dict[str, Any]
 
 PLACE = ("pre", "density", "batch", "dtype")
 SHORT = {"float32": "fp32", "bfloat16": "bf16"}
-COLORS = (*ACCENTS, "#e09f3e", "#7a7a7a", "#3a5ba0", "#c77dff")
+COLORS = ("#0b6e8a", "#d1495b", "#6a994e", "#8d6a9f", "#e09f3e", "#7a7a7a", "#3a5ba0", "#c77dff")
 
 
 def tables(console: Console, lines: Sequence[Line]) -> None:

@@ -1,14 +1,13 @@
-"""Two Hebbian convolution layers on MNIST, and two cortical sheets that are pruned while they learn."""
+"""Hebbian layers on MNIST, and two cortical sheets that are pruned while they learn."""
 
 from circuitgraph.bench import cortical
-from circuitgraph.bench.settings import Settings
-from circuitgraph.bench.vision import image_recipe, softhebb_layers
+from circuitgraph.bench.presets import presets_of
+from circuitgraph.bench.settings import Recipe
 
-RECIPE = image_recipe(
+RECIPE = Recipe(
     "mnist",
     "28x28 handwritten digits; published SoftHebb 99.35 %",
-    softhebb_layers(2),
-    Settings(epochs=30, learning_rate=1e-4, weight_decay=1.0, label_smoothing=0.1),
-    Settings(widths=(48, 192), n_train=10_000, n_labelled=20_000, epochs=10),
+    (1, 28, 28),
+    10,
+    presets_of("mnist") | {"cortical-mlp": cortical.PRESET},
 )
-RECIPE.presets["cortical-mlp"] = cortical.PRESET

@@ -56,31 +56,55 @@ def announce(console: Console, data: ImageSet) -> None:
 
 
 def summary(console: Console, lines: Sequence[dict[str, Any]]) -> None:
-    """Print one row per seed and their mean with the spread."""
+    """Print one row per seed and their mean with the spread; then where the time went and what the circuit is."""
     first = lines[0]
     table = Table(title=f"{first['dataset']}, preset {first['preset']}")
-    for column in ("seed", "test %", "validation %", *(f"{p}, s" for p in first["seconds"])):
+    for column in ("seed", "test %", "validation %", "seconds"):
         table.add_column(column, justify="right")
     for line in lines:
         table.add_row(str(line["seed"]), _percent(line["test_accuracy"]), _percent(line["validation_accuracy"]),
-                      *(f"{v:.1f}" for v in line["seconds"].values()))  # fmt: skip
+                      f"{line['seconds']['total']:.1f}")  # fmt: skip
     if len(lines) > 1:
         table.add_section()
         table.add_row(
             "mean",
             *(spread([line[k] for line in lines]) for k in ("test_accuracy", "validation_accuracy")),
-            *(f"{statistics.mean(line['seconds'][p] for line in lines):.1f}" for p in first["seconds"]),
+            f"{_mean_seconds(lines, 'total'):.1f}",
         )
     console.print(table)
+    _goal(console, first)
+    phases = ", ".join(f"{p} {_mean_seconds(lines, p):.1f}" for p in first["seconds"] if p != "total")
+    console.print(f"seconds of a seed: {phases}", highlight=False, soft_wrap=True)
+    if first.get("probes"):
+        shares = ", ".join(f"{k} {spread([li['probes'][k] for li in lines])}" for k in first["probes"])
+        console.print(f"linear probe after each layer, validation %: {shares}", highlight=False, soft_wrap=True)
     for title, rows in (("epochs", first.get("epochs")), ("edits", first.get("log"))):
         if rows:
             console.print(listed(f"seed {first['seed']}: {title}", rows))
     versions = ", ".join(f"{k} {v}" for k, v in first["versions"].items())
+    readout = f", {first['readout_weights']:,} weights of the read-out" if first.get("readout_weights") else ""
     console.print(
-        f"{first['n_units']:,} units, {first['n_slots']:,} slots, {first['n_synapses']:,} synapses; "
-        f"activity {first['activity']}"
+        f"{first['n_units']:,} units, {first['n_slots']:,} slots, {first['n_synapses']:,} synapses{readout}; "
+        f"activity {first['activity']}",
+        highlight=False,
+        soft_wrap=True,
     )
     console.print(f"device {first['device']}; {versions}", highlight=False, soft_wrap=True)
+
+
+def _mean_seconds(lines: Sequence[dict[str, Any]], phase: str) -> float:
+    return statistics.mean(line["seconds"].get(phase, 0.0) for line in lines)
+
+
+def _goal(console: Console, line: dict[str, Any]) -> None:
+    """Say what was published, and what the full preset gives."""
+    known = [
+        f"{what} {line[key]:g} %"
+        for what, key in (("published", "published"), ("the full preset gives", "expected"))
+        if line.get(key) is not None
+    ]
+    if known:
+        console.print("; ".join(known), highlight=False)
 
 
 def listed(title: str, rows: Sequence[dict[str, Any]]) -> Table:

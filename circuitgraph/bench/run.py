@@ -1,50 +1,31 @@
 """Run one preset for one seed and say what came out."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+import dataclasses
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
+from circuitgraph.bench.outcome import Outcome, Phases, activity_type
+from circuitgraph.bench.readouts import Split, keep_for, read_out
 from circuitgraph.bench.settings import Preset, Settings
+from circuitgraph.bench.wiring import wire
 from circuitgraph.compiler import Network, compile
 from circuitgraph.data import ImageSet
-from circuitgraph.ir import Circuit
-from circuitgraph.train import Report, accuracy, extract, fit_end_to_end, fit_readout, settle_memory, unsupervised_pass
-from circuitgraph.views import Frame
+from circuitgraph.ir import Topology
+from circuitgraph.train import (
+    accuracy,
+    fit_end_to_end,
+    layer_by_layer,
+    learning_layers,
+    settle_memory,
+    unsupervised_pass,
+)
 
-Phases = Callable[[str], Report]
-"""Called with the name of a phase; gives the function that the phase reports to."""
+__all__ = ["Outcome", "Phases", "activity_type", "result_line", "run_seed"]
 
-
-@dataclass
-class Outcome:
-    """What one seed gave: numbers for the result line, and what the pictures need."""
-
-    seed: int
-    circuit: Circuit
-    seconds: dict[str, float] = field(default_factory=dict)
-    test_accuracy: float | None = None
-    validation_accuracy: float | None = None
-    curve: list[dict[str, float]] = field(default_factory=list)
-    norms: list[dict[str, float]] = field(default_factory=list)
-    found: dict[str, Any] = field(default_factory=dict)
-    """What else belongs into the result line."""
-    structure: Frame | None = None
-    """Curves of the structural log."""
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Time a phase."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
+MOST_POINTS = 12
+"""Points of the validation curve that are stored."""
 
 
 def run_seed(preset: Preset, settings: Settings, data: ImageSet, seed: int, phases: Phases) -> Outcome:
@@ -58,67 +39,81 @@ def run_seed(preset: Preset, settings: Settings, data: ImageSet, seed: int, phas
         return made
     rng = torch.Generator().manual_seed(seed)
     outcome = Outcome(seed, preset.build(data.shape, data.n_classes, settings, seed))
+    circuit = wire(preset, settings, data, outcome)
+    backprop = preset.kind == "backprop"
     net = compile(
-        outcome.circuit, device=data.images.device, activity_dtype=activity_type(settings, data.images.device)
+        circuit,
+        device=data.images.device,
+        activity_dtype=activity_type(settings, data.images.device),
+        keep=() if backprop else keep_for(circuit, settings),
     )
-    training, validation = data.split(max(1, len(data.images) // 10), seed)
-    if settings.n_labelled is not None:
-        training = training[: settings.n_labelled]
-    if preset.kind == "backprop":
-        _run_backprop(net, settings, data, training, validation, rng, outcome, phases)
+    split = Split(*data.split(max(1, len(data.images) // 10), seed))
+    split = dataclasses.replace(split, training=split.training[: settings.n_labelled])
+    if backprop:
+        _train_by_gradient(net, settings, data, split, rng, outcome, phases)
     else:
-        _run_features(preset, net, settings, data, training, validation, rng, outcome, phases)
+        net = _learn(preset, net, settings, data, rng, outcome, phases)
+        read_out(net, settings, data, split, rng, outcome, phases)
     outcome.circuit = net.snapshot()
     outcome.seconds["total"] = round(sum(outcome.seconds.values()), 3)
     return outcome
 
 
-def activity_type(settings: Settings, device: torch.device) -> torch.dtype:
-    """Choose bfloat16 where asked for, or where the processor multiplies it natively; else float32."""
-    if settings.precision == "auto":
-        native = device.type == "cuda" or any(
-            torch.cpu.get_capabilities().get(k, False) for k in ("avx512_bf16", "amx_bf16")
-        )
-        return torch.bfloat16 if native else torch.float32
-    return {"bf16": torch.bfloat16, "fp32": torch.float32}[settings.precision]
-
-
 def result_line(
-    outcome: Outcome, data: ImageSet, preset: str, settings: Settings, dtype: torch.dtype
+    outcome: Outcome, data: ImageSet, name: str, preset: Preset, settings: Settings, dtype: torch.dtype
 ) -> dict[str, Any]:
     """Collect what belongs to one run into JSON data, without names of machines or folders."""
     return {
         "dataset": data.label,
         "requested": data.requested or data.name,
-        "preset": preset,
+        "preset": name,
+        "train_by": preset.kind,
         "seed": outcome.seed,
+        "published": preset.goal.published,
+        "expected": preset.goal.expected,
         "test_accuracy": outcome.test_accuracy,
         "validation_accuracy": outcome.validation_accuracy,
+        "probes": outcome.probes,
         "seconds": outcome.seconds,
         "n_units": outcome.circuit.n_units,
         "n_slots": outcome.circuit.n_slots,
         "n_synapses": outcome.circuit.n_synapses,
+        "readout_weights": outcome.readout_weights,
+        "weight_bytes": n_bytes(outcome),
         "activity": str(dtype).removeprefix("torch."),
+        "curve": _few([r for r in outcome.curve if "validation" in r]),
         "settings": settings.model_dump(),
     } | outcome.found
 
 
-def _run_backprop(
-    net: Network,
-    settings: Settings,
-    data: ImageSet,
-    training: Tensor,
-    validation: Tensor,
-    rng: torch.Generator,
-    outcome: Outcome,
+def n_bytes(outcome: Outcome) -> int:
+    """Count the bytes of the circuit's weights, of the indices that say where they are, and of the read-out's."""
+    weights = sum(p.weight.nbytes + _index_bytes(p.topology) for p in outcome.circuit.projections)
+    return weights + 4 * outcome.readout_weights
+
+
+def _index_bytes(topology: Topology) -> int:
+    fields = [getattr(topology, f.name) for f in dataclasses.fields(topology)]  # type: ignore[arg-type]
+    own = sum(v.nbytes for v in fields if isinstance(v, np.ndarray))
+    return own + sum(_index_bytes(v) for v in fields if isinstance(v, Topology))
+
+
+def _few(rows: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Thin a curve; the first and the last point stay."""
+    at = sorted({round(x) for x in np.linspace(0, len(rows) - 1, min(len(rows), MOST_POINTS))})
+    return [{"epoch": rows[i]["epoch"], "validation": round(rows[i]["validation"], 3)} for i in at]
+
+
+def _train_by_gradient(
+    net: Network, settings: Settings, data: ImageSet, split: Split, rng: torch.Generator, outcome: Outcome,
     phases: Phases,
-) -> None:
-    held_out = data.images[validation], data.labels[validation]
+) -> None:  # fmt: skip
+    held_out = data.images[split.validation], data.labels[split.validation]
     with outcome.phase("training"):
         outcome.curve = fit_end_to_end(
             net,
-            data.images[training],
-            data.labels[training],
+            data.images[split.training],
+            data.labels[split.training],
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,
@@ -132,42 +127,19 @@ def _run_backprop(
         outcome.test_accuracy = accuracy(net, data.test_images, data.test_labels)
 
 
-def _run_features(
-    preset: Preset,
-    net: Network,
-    settings: Settings,
-    data: ImageSet,
-    training: Tensor,
-    validation: Tensor,
-    rng: torch.Generator,
-    outcome: Outcome,
+def _learn(
+    preset: Preset, net: Network, settings: Settings, data: ImageSet, rng: torch.Generator, outcome: Outcome,
     phases: Phases,
-) -> None:
-    shown = data.images[: settings.n_train]
+) -> Network:  # fmt: skip
+    """Let rules act on training images without labels, on all layers at once or one after the other."""
+    shown, size = data.images[: settings.n_train], settings.hebbian_batch_size
     with outcome.phase("unsupervised"):
-        if preset.kind == "hebbian":
-            outcome.norms = unsupervised_pass(
-                net,
-                shown,
-                batch_size=settings.hebbian_batch_size,
-                passes=settings.hebbian_passes,
-                rng=rng,
-                report=phases("unsupervised"),
-            )
-        elif preset.kind == "random":
+        if preset.kind == "random" or not learning_layers(net.circuit):
             settle_memory(net, shown)
-    report = phases("features")
-    order, n, m = torch.cat([training, validation]), len(training), len(training) + len(validation)
-    with outcome.phase("features"):
-        features = extract(
-            net, data.images[order], report=lambda done, total, _: report(done, total + len(data.test_images), {})
-        )
-        test = extract(net, data.test_images, report=lambda done, total, _: report(done + m, total + m, {}))
-    labels = data.labels[order]
-    with outcome.phase("readout"):
-        fit = partial(fit_readout, n_classes=data.n_classes, settings=settings.readout(), rng=rng)
-        held_out = features[n:], labels[n:]
-        _, outcome.curve = fit(features[:n], labels[:n], validation=held_out, report=phases("read-out, split"))
-        outcome.validation_accuracy = outcome.curve[-1]["validation"]
-        readout, _ = fit(features, labels, report=phases("read-out, all"))
-        outcome.test_accuracy = readout.accuracy(test, data.test_labels)
+        elif preset.kind == "hebbian" and settings.training == "layers":
+            report, passes = phases("unsupervised, layer by layer"), settings.passes()
+            net, outcome.norms = layer_by_layer(net, shown, batch_size=size, passes=passes, rng=rng, report=report)
+        elif preset.kind == "hebbian":
+            report, n = phases("unsupervised"), settings.hebbian_passes
+            outcome.norms = unsupervised_pass(net, shown, batch_size=size, passes=n, rng=rng, report=report)
+    return net

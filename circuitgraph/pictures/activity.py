@@ -1,5 +1,6 @@
 """Running a network to look at it: in eval mode, on a copy, with what is asked for kept readable."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +10,16 @@ from torch import Tensor
 from circuitgraph.compiler import Network, State, compile
 from circuitgraph.compiler.inputs import Input
 from circuitgraph.errors import ShapeError
-from circuitgraph.ir.shape import is_integer
+from circuitgraph.ir import Circuit
+from circuitgraph.ir.shape import is_integer, n_neurons
 from circuitgraph.pictures.source import circuit_of
 from circuitgraph.pictures.windows import inputs_of
 
 CHUNK = 64
-"""Images at a time."""
+"""Images at a time, at most."""
+
+MOST = 2**25
+"""Numbers at a time that one population may hold: 128 MiB."""
 
 
 def watched(source: Any, population: str, where: str) -> Network:
@@ -24,10 +29,36 @@ def watched(source: Any, population: str, where: str) -> Network:
         StructureError: for something else.  UnknownNameError: for a population that does not exist.
     """
     circuit = circuit_of(source, where)
-    circuit.population(population)
+    part = leading_to(circuit, population)
     device = source.device if isinstance(source, Network) else torch.device("cpu")
-    net = compile(circuit, device=device, dtype=torch.float32, keep=[population], batch=CHUNK)
+    net = compile(part, device=device, dtype=torch.float32, keep=[population], batch=CHUNK)
     return net.eval().requires_grad_(False)
+
+
+def leading_to(circuit: Circuit, *populations: str) -> Circuit:
+    """Leave out what none of some populations hears, not even in later steps; inputs stay.
+
+    Raises:
+        UnknownNameError: for a population that does not exist.
+
+    Example:
+        >>> import circuitgraph as cg
+        >>> c = cg.Circuit().add("x", 2).connect("x", "y", cg.Dense(), units=2).connect("y", "z", cg.Dense(), units=2)
+        >>> [p.name for p in leading_to(c, "y").populations]
+        ['x', 'y']
+    """
+    waiting = [*(circuit.population(name).name for name in populations), *inputs_of(circuit)]
+    heard = {*waiting}
+    while waiting:
+        name = waiting.pop()
+        more = {p.pre for p in circuit.projections if p.post == name} - heard
+        heard |= more
+        waiting += more
+    return dataclasses.replace(
+        circuit,
+        populations=tuple(p for p in circuit.populations if p.name in heard),
+        projections=tuple(p for p in circuit.projections if {p.pre, p.post} <= heard),
+    )
 
 
 def read_images(net: Network, images: Any, where: str) -> Tensor:
@@ -48,11 +79,18 @@ def read_images(net: Network, images: Any, where: str) -> Tensor:
     return x.float() / 255 if x.dtype == torch.uint8 else x.float()
 
 
-def answers(net: Network, images: Tensor, population: str, size: int = CHUNK) -> Iterator[Tensor]:
+def answers(net: Network, images: Tensor, population: str) -> Iterator[Tensor]:
     """Give a population's activity, some images at a time.  Shape: (N, *input) -> several of (B, U, *sites)."""
+    for state in states(net, images):
+        yield state[population].float().cpu()
+
+
+def states(net: Network, images: Tensor) -> Iterator[State]:
+    """Show images, as many at a time as fit into memory, and give all activity."""
+    largest = max(n_neurons(p.shape) for p in net.circuit.populations)
     with torch.no_grad():
-        for batch in images.split(size):
-            yield settled(net, batch)[population].float().cpu()
+        for batch in images.split(min(CHUNK, max(1, MOST // largest))):
+            yield settled(net, batch)
 
 
 def settled(net: Network, x: Input) -> State:

@@ -1,15 +1,21 @@
 """How many connections units have, and how weights spread."""
 
+import re
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from circuitgraph.errors import StructureError
+from circuitgraph.ir import Circuit
 from circuitgraph.pictures.source import Wiring, circuit_of, wiring_of
-from circuitgraph.pictures.style import EXCITES, INHIBITS, INK, axes_or_new, bare, legend, panels, short, title
+from circuitgraph.pictures.style import EXCITES, INHIBITS, INK, amount, axes_or_new, bare, legend, panels, short, title
 
 MARKS = {"in": (EXCITES, "o", "in: units heard"), "out": (INHIBITS, "s", "out: units reached")}
+
+STATISTICS = re.compile(r"(mean|variance)(_\d+)?")
+"""What a batch normalisation keeps; within a chain of neurons numbers follow."""
 
 
 def degrees(source: Any, *, ax: Axes | None = None) -> Axes:
@@ -97,9 +103,61 @@ def weights(circuit: Any, projections: Any = None, *, ax: Any = None, bins: int 
         bare(one).bar(middle, counts, np.diff(edges), color=np.where(middle < 0, INHIBITS, EXCITES))
         one.set_xlabel("weight", fontsize=8, color=INK)
         one.set_ylabel("slots", fontsize=8, color=INK)
+        one.yaxis.set_major_formatter(_count)
         mean, spread = p.weight.mean(dtype=np.float64), p.weight.std(dtype=np.float64)
         title(one, f"{short(p.name, 30)}\nmean {mean:.3g}, sd {spread:.3g}")
     return found
+
+
+def memory(circuit: Any, populations: Any = None, *, ax: Any = None, bins: int = 41) -> np.ndarray:
+    r"""Draw histograms of what populations keep for their units: thresholds, biases, what learning rules remember.
+
+    The running mean and variance of a batch normalisation are no thresholds and are left out.  `circuit` is a circuit
+    or a network; `populations` names some populations, by default all that keep anything.  `ax` is one axes per column.
+
+    Raises:
+        StructureError: where nothing is kept.  UnknownNameError: for a population that does not exist.
+        ShapeError: for another number of axes.
+
+    Example:
+        >>> import circuitgraph as cg
+        >>> c = cg.Circuit().add("x", 3, cg.Homeostatic(0.1))
+        >>> c = c.replace_population("x", memory={"threshold": np.array([0.1, 0.1, 0.3]), "rate": np.zeros(3)})
+        >>> [ax.get_title() for ax in memory(c)]
+        ['x: threshold\nmean 0.167, sd 0.0943', 'x: rate\nmean 0, sd 0']
+    """
+    drawn = kept(circuit_of(circuit, "memory"), populations)
+    if not drawn:
+        raise StructureError("memory: nothing to draw (got populations that keep nothing, expected a threshold, say)")
+    found = panels(ax, len(drawn), (3.0, 2.3), where="memory")
+    for one, (name, key, values) in zip(found, drawn, strict=True):
+        finite = values[np.isfinite(values)]
+        counts, edges = np.histogram(finite, bins)
+        bare(one).bar(edges[:-1], counts, np.diff(edges), align="edge", color=EXCITES)
+        one.set_xlabel(key.split(" ")[-1], fontsize=8, color=INK, parse_math=False)
+        one.set_ylabel("units", fontsize=8, color=INK)
+        one.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        one.yaxis.set_major_formatter(_count)
+        mean, spread = (finite.mean(), finite.std()) if len(finite) else (np.nan, np.nan)
+        lost = f", {len(values) - len(finite)} not finite" if len(finite) < len(values) else ""
+        title(one, f"{short(f'{name}: {key}', 34)}\nmean {mean:.3g}, sd {spread:.3g}{lost}")
+    return found
+
+
+def kept(circuit: Circuit, populations: Any = None) -> list[tuple[str, str, np.ndarray]]:
+    """List what populations keep for their units, but running statistics: (population, key, values)."""
+    names = [populations] if isinstance(populations, str) else populations
+    chosen = circuit.populations if names is None else [circuit.population(n) for n in names]
+    return [
+        (p.name, key, np.asarray(values, np.float64).ravel())
+        for p in chosen
+        for key, values in p.memory.items()
+        if not STATISTICS.fullmatch(key)
+    ]
+
+
+def _count(value: float, _: Any) -> str:
+    return amount(round(value)) if value == round(value) else ""
 
 
 def histogram(w: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:

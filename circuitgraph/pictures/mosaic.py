@@ -63,6 +63,15 @@ def around_zero(pictures: np.ndarray) -> np.ndarray:
     return found
 
 
+def in_range(pictures: np.ndarray) -> np.ndarray:
+    """Bring pictures to 0 to 1; those that are there already stay."""
+    low, high = float(pictures.min()), float(pictures.max())
+    if low >= 0 and high <= 1:
+        return pictures
+    found: np.ndarray = (pictures - low) / ((high - low) or 1.0)
+    return found
+
+
 def draw_tiles(
     tiles: np.ndarray, ax: Axes | None, *, columns: int, rows_say: Sequence[str], columns_say: Sequence[str], names: Any
 ) -> Axes:

@@ -11,7 +11,7 @@ from circuitgraph.errors import ShapeError
 from circuitgraph.ir import Shape
 from circuitgraph.ir.shape import is_integer
 from circuitgraph.pictures.activity import answers, pick_units, read_images, watched
-from circuitgraph.pictures.mosaic import as_pictures, crop, draw_tiles
+from circuitgraph.pictures.mosaic import as_pictures, crop, draw_tiles, in_range
 from circuitgraph.pictures.style import INK, axes_or_new, panels, title
 from circuitgraph.pictures.windows import receptive_window
 
@@ -50,7 +50,7 @@ def activation_maps(
         )
     most_active = y.mean((0, 2, 3)).argsort(descending=True, stable=True)[:6].tolist()
     chosen = pick_units(units if units is not None else most_active, y.shape[1], 6, where)
-    shown = _in_range(as_pictures(x.numpy(), tuple(x.shape[1:]), image, where))
+    shown = in_range(as_pictures(x.numpy(), tuple(x.shape[1:]), image, where))
     columns = 1 + len(chosen)
     found = panels(ax, len(x) * columns, (1.15, 1.25), columns=columns, where=where)
     low, high = float(y[:, chosen].min()), float(y[:, chosen].max())
@@ -102,7 +102,7 @@ def top_patches(
     """
     at, strength, eyes, x = _found(net, images, population, units, n, "top_patches")
     chosen = pick_units(units, at.shape[0] if units is None else eyes.circuit.population(population).n_units, 8, "")
-    pictures = _in_range(as_pictures(x.numpy(), tuple(x.shape[1:]), None, "top_patches"))
+    pictures = in_range(as_pictures(x.numpy(), tuple(x.shape[1:]), None, "top_patches"))
     tiles = []
     for row in at:
         for k, *site in row.tolist():
@@ -150,12 +150,3 @@ def _found(
     site = torch.cat(sites).T.gather(1, top.indices).numpy()
     at = np.stack([top.indices.numpy(), *np.unravel_index(site, shape[1:] or (1,))], axis=-1)
     return (at if len(shape) > 1 else at[..., :1]), top.values.numpy(), eyes, x
-
-
-def _in_range(pictures: np.ndarray) -> np.ndarray:
-    """Bring pictures to 0 to 1; those that are there already stay."""
-    low, high = float(pictures.min()), float(pictures.max())
-    if low >= 0 and high <= 1:
-        return pictures
-    found: np.ndarray = (pictures - low) / ((high - low) or 1.0)
-    return found

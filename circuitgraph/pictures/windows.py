@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from circuitgraph.errors import StructureError
-from circuitgraph.ir import Circuit, Projection, Shape
+from circuitgraph.ir import Circuit, Shape
 from circuitgraph.topologies import Conv, Gather, Lateral, OneToOne, Pool, Pruned, Spread
 
 Span = tuple[tuple[int, int], ...]
@@ -116,14 +116,6 @@ def span_before(topology: Any, pre: Shape, post: Shape, span: Span) -> Span:
 
 def _joined(a: Span, b: Span) -> Span:
     return tuple((min(x[0], y[0]), max(x[1], y[1])) for x, y in zip(a, b, strict=True))
-
-
-def learned_from(circuit: Circuit, population: str) -> Projection | None:
-    """Give the only projection that reaches a population without delay, if it is a sum of weights from an input."""
-    into = [p for p in circuit.projections if p.post == population and not p.delay]
-    if len(into) != 1 or into[0].topology.reduce != "sum" or into[0].pre not in inputs_of(circuit):
-        return None
-    return into[0]
 
 
 def n_seen(shape: Shape, window: Window) -> int:

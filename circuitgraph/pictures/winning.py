@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from circuitgraph.compiler import State
+from circuitgraph.compiler.plan import neuron_of
 from circuitgraph.errors import DataError
-from circuitgraph.pictures.activity import answers, read_images, watched
+from circuitgraph.pictures.activity import read_images, states, watched
 from circuitgraph.pictures.style import EXCITES, INHIBITS, INK, axes_or_new, bare, legend, title
 
 
@@ -26,6 +27,10 @@ class Wins:
 
     counts: np.ndarray
     n_silent: int
+
+    def __add__(self, other: "Wins") -> "Wins":
+        """Count on: the wins of both."""
+        return Wins(self.counts + other.counts, self.n_silent + other.n_silent)
 
     @property
     def shares(self) -> np.ndarray:
@@ -48,8 +53,8 @@ class Wins:
 def count_wins(source: Any, images: Any, population: str) -> Wins:
     """Count how often each unit of a population is the most active one of its site, over images and sites.
 
-    Of equal ones the first wins; where all are equal (none is active, say) nobody does.  `source` is a state, and then
-    `images` is None, or a network or circuit that sees the images.
+    Of equally active ones that with the largest total input wins, then the first; where all are equal (none is active,
+    say) nobody does.  `source` is a state, and then `images` is None, or a network or circuit that sees the images.
 
     Raises:
         DataError: for a state and images, or neither.  StateError, UnknownNameError: for activity that is not there.
@@ -64,27 +69,38 @@ def count_wins(source: Any, images: Any, population: str) -> Wins:
     if isinstance(source, State) != (images is None):
         raise DataError("winners: what is looked at (got both or neither, expected a state, or a network and images)")
     if isinstance(source, State):
-        return _count([source[population].detach().float().cpu()])
+        return _count(source, population, "in")
     eyes = watched(source, population, "winners")
-    return _count(answers(eyes, read_images(eyes, images, "winners"), population))
+    port = neuron_of(eyes.circuit, population).ports[0]
+    parts = (_count(state, population, port) for state in states(eyes, read_images(eyes, images, "winners")))
+    found = next(parts)
+    for part in parts:
+        found = found + part
+    return found
 
 
-def _count(batches: Any) -> Wins:
-    counts, silent = torch.zeros(0, dtype=torch.int64), 0
-    for y in batches:
-        rows: Tensor = y.movedim(1, -1).reshape(-1, y.shape[1])
-        top = rows.max(1)
-        won = top.values > rows.min(1).values
-        found = torch.bincount(top.indices[won], minlength=y.shape[1])
-        counts = found if not len(counts) else counts + found
-        silent += int((~won).sum())
-    return Wins(counts.numpy(), silent)
+def _count(state: State, population: str, port: str) -> Wins:
+    won = winning_units(state, population, port).ravel()
+    n_units = state[population].shape[1]
+    return Wins(torch.bincount(won[won >= 0], minlength=n_units).numpy(), int((won < 0).sum()))
+
+
+def winning_units(state: State, population: str, port: str = "in") -> Tensor:
+    """Say which unit wins at each site, as `count_wins` counts, -1 where nobody does.  Shape: -> (B, *sites) int64."""
+    y = state[population].detach()
+    top = y.max(1)
+    won = top.indices
+    equal = y == top.values.unsqueeze(1)
+    if (population, port) in state and bool((equal.sum(1) > 1).any()):
+        won = torch.where(equal, state[population, port].detach().to(y.dtype), -torch.inf).argmax(1)
+    return torch.where(equal.all(1), -1, won).cpu()
 
 
 def winners(source: Any, images: Any, population: str, *, ax: Axes | None = None) -> Axes:
     """Draw how often each unit wins, the most frequent first, with entropy and the share that never wins.
 
-    Arguments and errors are those of `count_wins`.
+    Both axes are logarithmic where one unit wins more than ten times its part.  Arguments and errors are those
+    of `count_wins`; `source` may also be what that gave, a `Wins`, and then `images` is None.
 
     Example:
         >>> import circuitgraph as cg
@@ -93,16 +109,23 @@ def winners(source: Any, images: Any, population: str, *, ax: Axes | None = None
         >>> ax.get_title()
         'winners of x: entropy 1 of 1.58 bits, 33 % never win'
     """
-    wins = count_wins(source, images, population)
+    wins = source if isinstance(source, Wins) else count_wins(source, images, population)
     shares = 100 * np.sort(wins.shares)[::-1]
-    n = len(shares)
-    ax = bare(axes_or_new(ax, (5.0, 3.0)))
-    bars = ax.bar(np.arange(1, n + 1), shares, width=1.0 if n > 60 else 0.85, color=EXCITES)
+    n, total = len(shares), int(wins.counts.sum())
+    ax, uneven = bare(axes_or_new(ax, (5.0, 3.0))), shares[0] > 10 * 100 / n
+    # Half a win is the lowest line: a unit that wins once stands above it.
+    low = 50 / max(1, total) if uneven else 0.0
+    bars = ax.stairs(shares, np.arange(n + 1) + 0.5, baseline=low, fill=True, color=EXCITES)
     line = ax.axhline(100 / n, color=INHIBITS, linewidth=1, linestyle="--")
+    ax.set(xlim=(0.5, n + 0.5), ylim=(low, 2 * shares[0]) if uneven else (0, None))
+    if uneven:
+        ax.set(xscale="log", yscale="log", xlim=(0.5, n + 0.5))
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.set_xlabel("rank of the unit", fontsize=8, color=INK)
     ax.set_ylabel("share of wins (%)", fontsize=8, color=INK)
     silent = f"; nobody wins at {wins.n_silent:,} more" if wins.n_silent else ""
-    legend(ax, [bars, line], [f"{int(wins.counts.sum()):,} wins{silent}", "all equal"], loc="upper right")
+    legend(ax, [bars, line], [f"{total:,} wins{silent}", "all equal"], loc="upper right")
     said = f"entropy {wins.entropy:.3g} of {np.log2(n):.3g} bits, {100 * wins.dead:.0f} % never win"
     title(ax, f"winners of {population}: {said}")
     return ax

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +94,34 @@ def test_the_same_seed_gives_the_same_accuracy(tmp_path: Path) -> None:
         (["digits", "--precision", "fp7"], "--precision"),
         (["digits", "--normalize", "all"], "--normalize"),
         (["digits", "--seeds", "0"], "--seeds"),
+        (["mnist", "--preset", "hard"], "does not fit mnist"),
+        (["digits", "--preset", "nhs"], "it runs on cifar10"),
+        (["digits", "--whiten", "9"], "expected an integer from 2 to 8"),
+        (["digits", "--whiten", "4"], "odd"),
+        (["digits", "--whiten", "-1"], "--whiten"),
+        (["digits", "--whiten-eps", "0"], "--whiten-eps"),
+        (["digits", "--depth", "6"], "got 6, expected 1 to 5"),
+        (["digits", "--depth", "0"], "--depth"),
+        (["digits", "--depth", "4"], "layer 4"),
+        (["digits", "--widths", "8,8,8"], "of 2 layers"),
+        (["digits", "--widths", "8,0"], "--widths"),
+        (["digits", "--training", "sideways"], "--training"),
+        (["digits", "--layer-passes", "1,2"], "--training layers"),
+        (["digits", "--training", "layers", "--layer-passes", "1,2,3"], "got 3"),
+        (["digits", "--training", "layers", "--layer-passes", "x"], "--layer-passes"),
+        (["digits", "--readout-from", "some"], "--readout-from"),
+        (["digits", "--train-by", "magic"], "--train-by"),
+        (["cifar10", "--preset", "nhs", "--train-by", "random"], "--train-by"),
+        (["table", "--results", "no/such/folder"], "no/such/folder"),
     ],
 )
 def test_wrong_input_is_one_clear_error_with_exit_code_2_and_nothing_written(
     words: list[str], named: str, tmp_path: Path
 ) -> None:
-    result = run(*words, "--out", str(tmp_path / "out"))
+    result = run(*words, *([] if words[0] == "table" else ["--out", str(tmp_path / "out")]))
     assert result.exit_code == 2
     assert named in result.stderr
+    assert len(result.stderr.splitlines()) == 1 or "Usage" in result.stderr
     assert "Traceback" not in result.output
     assert not (tmp_path / "out").exists()
 
@@ -118,6 +139,67 @@ def test_missing_data_is_said_loudly_and_every_result_is_labelled(tmp_path: Path
 def test_the_cifar_network_runs_on_the_embedded_set(tmp_path: Path) -> None:
     result = run("cifar10", *SMALL, "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.usefixtures("nothing_on_disk")
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["cifar10", "--preset", "lagani-short"], "window larger than the input"),
+        (["cifar10", "--preset", "hard", "--whiten", "9"], "expected an integer from 2 to 8"),
+        (["cifar10", "--depth", "5"], "layer 4"),
+    ],
+)
+def test_a_window_longer_than_the_data_is_said_before_training(words: list[str], named: str, tmp_path: Path) -> None:
+    result = run(*words, "--quick", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert named in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_whitening_on_too_few_images_is_said_before_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    digits = load_images("digits")
+    few = replace(digits, images=digits.images[:20], labels=digits.labels[:20])
+    monkeypatch.setattr(command, "load_images", lambda *args, **more: few)
+    result = run("digits", "--whiten", "7", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert "too few images" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_preset_cannot_be_fitted_to_ends_with_code_2(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    digits = load_images("digits")
+    few = replace(digits, images=digits.images[:20], labels=digits.labels[:20])
+    monkeypatch.setattr(command, "load_images", lambda *args, **more: few)
+    result = run("digits", "--preset", "kmeans", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert "too few images" in result.stderr
+
+
+def test_the_issues_name_of_a_preset_is_the_same_preset(tmp_path: Path) -> None:
+    result = run("digits", *SMALL, "--preset", "soft", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "results.jsonl").read_text())["preset"] == "softhebb"
+
+
+def test_any_preset_is_trained_by_gradient_when_asked(tmp_path: Path) -> None:
+    words = ["--preset", "kmeans", "--train-by", "backprop", "--seeds", "1"]
+    result = run("digits", *SMALL, *words, "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    line = json.loads((tmp_path / "results.jsonl").read_text())
+    assert (line["preset"], line["train_by"], line["published"]) == ("kmeans", "backprop", None)
+
+
+def test_the_summary_shows_probes_and_where_time_went(tmp_path: Path) -> None:
+    options = ["--probe", "--training", "layers", "--layer-passes", "1,2", "--readout-from", "all", "--flips"]
+    result = run("digits", *SMALL, *options, "--whiten", "3", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    for said in ("probe after each layer", "pool1", "pool2", "whitening", "weights of the read-out"):
+        assert said in result.output
+    line = json.loads((tmp_path / "results.jsonl").read_text())
+    assert list(line["probes"]) == ["pool1", "pool2"]
+    assert line["settings"]["layer_passes"] == [1, 2]
 
 
 @pytest.mark.usefixtures("nothing_on_disk")
@@ -156,4 +238,4 @@ def test_ctrl_c_ends_cleanly_with_what_was_reached(monkeypatch: pytest.MonkeyPat
 
 def test_the_stored_command_repeats_the_run_without_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["x", "digits", "--data-dir", "/some/where", "--out=/else", "--seeds", "3"])
-    assert command._command() == "python -m circuitgraph.bench digits --seeds 3"
+    assert command.command_line() == "python -m circuitgraph.bench digits --seeds 3"

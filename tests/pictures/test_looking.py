@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 
 import circuitgraph as cg
-from circuitgraph.errors import DataError, NumericError, ShapeError, StructureError, UnknownNameError
+from circuitgraph.errors import NumericError, ShapeError, StructureError, UnknownNameError
 from circuitgraph.pictures import (
     activation_maps,
     count_wins,
@@ -78,7 +78,7 @@ def test_fields_of_the_first_layer_are_its_weights() -> None:
         tile = canvas[gap : gap + 3, gap + u * 4 : gap + u * 4 + 3]
         assert np.allclose(tile, 0.5 + 0.5 * w[u] / np.abs(w[u]).max(), atol=1e-6)
     assert ax.get_title() == "weights of l1: 6 of 6 units, 3×3 sites"
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["+0", "+1", "+2", "+3", "+4", "+5"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == list("012345")
 
 
 def test_pruned_slots_are_grey_in_a_field() -> None:
@@ -105,6 +105,68 @@ def test_one_unit_of_a_flat_input_is_shown_in_the_shape_given() -> None:
 def test_units_that_are_no_range_are_numbered_one_by_one() -> None:
     ax = receptive_fields(net(), "l1", [4, 1])
     assert [t.get_text() for t in ax.get_xticklabels()] == ["4", "1"]
+
+
+def test_many_units_are_numbered_by_row_and_column() -> None:
+    ax = receptive_fields(net(20), "l1")
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["0", "16"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == [f"+{i}" for i in range(16)]
+    assert len(receptive_fields(net(20), "l1", columns=5).get_yticks()) == 4
+    with pytest.raises(ShapeError, match="columns"):
+        receptive_fields(net(), "l1", columns=0)
+
+
+def test_fields_behind_a_whitened_image_are_shown_as_the_image_sees_them() -> None:
+    c = cg.Circuit().add("image", (3, 12, 12), cg.BatchNorm())
+    c = c.connect("image", "white", cg.Conv(3, padding=1, mode="reflect"), units=3, neuron=cg.BatchNorm(), fixed=True)
+    c = c.connect("white", "l1", cg.Conv(3, padding=1), units=4, neuron=cg.Triangle(0.7))
+    c = c.replace_population("white", memory={"mean": np.float32([1, 2, 3]), "variance": np.float32([4, 1, 0.25])})
+    ax = receptive_fields(c, "l1")
+    assert ax.get_title() == "weights of l1 on the input: 4 of 4 units, 5×5 sites"
+    first = c.projection("image->white").weight.reshape(3, 3, 3, 3)  # unit, row, column, colour
+    second = c.projection("white->l1").weight.reshape(4, 3, 3, 3)
+    scale = 1 / np.sqrt(np.array([4, 1, 0.25]) + 1e-5)
+    canvas = ax.images[0].get_array()
+    for unit in range(4):
+        expected = np.zeros((5, 5, 3))
+        for row, column in np.ndindex(3, 3):
+            for white in range(3):
+                part = second[unit, row, column, white] * scale[white] * first[white]
+                expected[row : row + 3, column : column + 3] += part
+        tile = canvas[1:6, 1 + unit * 6 : 6 + unit * 6]
+        assert np.allclose(tile, 0.5 + 0.5 * expected / np.abs(expected).max(), atol=1e-5)
+
+
+def test_what_nothing_moves_has_no_preferred_input() -> None:
+    c = cg.Circuit().add("x", 3).connect("x", "y", cg.Dense(), units=2, weight=[0.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+    c = c.connect("y", "z", cg.OneToOne())
+    assert preferred_input(c, "z", [0, 1]).round(decimals=3).tolist() == [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize("law", [cg.Dense(), cg.Conv(3, padding=1), cg.Conv(3, padding=1, groups=2)])
+def test_the_units_looked_at_do_not_change_what_each_prefers(law: cg.Topology) -> None:
+    c = cg.Circuit().add("image", (2, 6, 6)).connect("image", "l1", cg.Conv(3, padding=1), units=4, neuron=cg.ReLU())
+    c = c.connect("l1", "l2", law, units=6, neuron=cg.Triangle()).connect("l2", "out", cg.Dense(), units=2)
+    alone = torch.stack([preferred_input(c, "l2", [u])[0] for u in (5, 1)])
+    drive = cg.compile(c, keep=["l2"]).eval()
+    for found in (alone, preferred_input(c, "l2", [5, 1])):
+        u = drive.step(found)["l2", "in"].detach()
+        site = (3, 3) if u.ndim == 4 else ()
+        for i, unit in enumerate((5, 1)):
+            assert u[(i, unit, *site)] > 0
+            assert u[(i, unit, *site)] >= 0.999 * u[(slice(None), unit, *site)].max()
+
+
+def test_a_smoothed_preferred_input_has_less_of_the_finest_grain() -> None:
+    c = net(image=(1, 16, 16))
+
+    def grain(x: torch.Tensor) -> float:
+        return float(x.diff(dim=-1).square().sum() / x.square().sum())
+
+    rough, smooth = (preferred_input(c, "l2", [0, 1, 2, 3], smooth=s) for s in (0.0, 1.0))
+    assert grain(smooth) < 0.5 * grain(rough)
+    with pytest.raises(NumericError, match="smooth"):
+        preferred_input(c, "l2", smooth=-1.0)
 
 
 def test_gradient_ascent_on_a_linear_chain_finds_the_product_of_its_weights() -> None:
@@ -228,31 +290,6 @@ def test_a_figure_of_patches_has_a_row_per_unit_and_a_column_per_rank() -> None:
     assert [t.get_text().split("\n")[0] for t in ax.get_yticklabels()] == ["1", "3"]
     with pytest.raises(ShapeError, match="n "):
         top_patches(net(), torch.rand(7, 3, 9, 9), "l2", n=0)
-
-
-def test_wins_are_counted_over_images_and_sites() -> None:
-    c, images = net(), torch.rand(70, 3, 9, 9, generator=torch.Generator().manual_seed(1))
-    wins = count_wins(c, images, "l1")
-    y = cg.compile(c, keep=["l1"]).eval().step(images)["l1"].detach()
-    expected, silent = [0] * 6, 0
-    for column in y.permute(0, 2, 3, 1).reshape(-1, 6).tolist():
-        if max(column) == min(column):
-            silent += 1
-        else:
-            expected[column.index(max(column))] += 1
-    assert wins.counts.tolist() == expected
-    assert wins.n_silent == silent
-
-
-def test_entropy_and_dead_share_of_winners() -> None:
-    state = cg.compile(cg.Circuit().add("x", 4)).step(torch.eye(4)[[0, 0, 1, 1]])
-    wins = count_wins(state, None, "x")
-    assert (wins.entropy, wins.dead) == (1.0, 0.5)
-    ax = winners(state, None, "x")
-    assert [bar.get_height() for bar in ax.patches] == [50.0, 50.0, 0.0, 0.0]
-    assert ax.get_title() == "winners of x: entropy 1 of 2 bits, 50 % never win"
-    with pytest.raises(DataError, match="got both or neither"):
-        winners(state, torch.eye(4), "x")
 
 
 def edited() -> cg.Network:

@@ -42,7 +42,7 @@ def test_dropout_silences_the_asked_share_and_passes_the_rest_unchanged(dtype: t
 def test_the_read_outs_gradient_is_that_of_cross_entropy() -> None:
     x, labels = torch.rand(8, 16), torch.arange(8) % 3
     readout = train.Readout(16, 3)
-    loss = train._readout_step(readout, x, labels, 0.1, 2.0)
+    loss = train.readout._readout_step(readout, x, labels, 0.1, 2.0)
     got = readout.weight.grad, readout.bias.grad
     readout.zero_grad()
     expected = F.cross_entropy(F.linear(x * 2, readout.weight, readout.bias), labels, label_smoothing=0.1)
@@ -96,6 +96,12 @@ def test_settling_memory_leaves_weights_as_they_were() -> None:
     train.settle_memory(net, images())
     assert all(torch.equal(before[k], v) for k, v in net.weights.items())
     assert net.snapshot().population("image").memory["mean"][0] > 0
+
+
+def test_without_memory_nothing_has_to_settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = cg.compile(cg.mlp([64, 4], rule=cg.Oja(0.1)))
+    monkeypatch.setattr(net, "step", lambda x: pytest.fail("the network ran"))
+    train.settle_memory(net, images().flatten(1))
 
 
 def test_end_to_end_training_lowers_the_loss_and_settles_statistics() -> None:

@@ -1,6 +1,5 @@
-"""Training loops: an unsupervised pass, cached features, a linear read-out, and end-to-end gradient training."""
+"""A linear read-out on cached features."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,77 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from circuitgraph.compiler import Network
-from circuitgraph.compiler.parts import ends_of
-from circuitgraph.errors import ShapeError
-
-Report = Callable[[int, int, dict[str, float]], None]
-"""Called as report(done, total, metrics) while a loop runs."""
-
-
-def silent(done: int, total: int, metrics: dict[str, float]) -> None:
-    """Report nothing."""
-
-
-def batches(n: int, size: int, rng: torch.Generator, *, least: int = 2) -> Iterator[Tensor]:
-    """Yield shuffled indices 0 to n - 1 in batches; a last one smaller than `least` is left out."""
-    order = torch.randperm(n, generator=rng)
-    for batch in order.split(size):
-        if len(batch) >= min(least, size):
-            yield batch
-
-
-def unsupervised_pass(
-    net: Network,
-    images: Tensor,
-    *,
-    batch_size: int = 10,
-    passes: int = 1,
-    rng: torch.Generator,
-    report: Report = silent,
-    every: int = 50,
-) -> list[dict[str, float]]:
-    """Show images to a network and let its rules act after every batch.  Returns the mean weight norms on the way.
-
-    Shape: images (N, *input) uint8, 0 to 255.
-    """
-    net.train()
-    total, done, history = passes * (len(images) // batch_size or 1), 0, [_norms(net)]
-    with torch.no_grad():
-        for _ in range(passes):
-            for batch in batches(len(images), batch_size, rng, least=batch_size if len(images) >= batch_size else 2):
-                net.learn(net.step(as_activity(images[batch.to(images.device)])))
-                done += 1
-                if done % every == 0 or done == total:
-                    history.append({"step": done} | _norms(net))
-                    report(done, total, _norms(net))
-    return history
-
-
-def settle_memory(net: Network, images: Tensor, *, batch_size: int = 100, n: int = 5000) -> None:
-    """Let running statistics settle on some images while no weight changes (for untrained networks)."""
-    net.train()
-    with torch.no_grad():
-        for batch in images[:n].split(batch_size):
-            net.learn(net.step(as_activity(batch)), scale=0.0)
-
-
-def extract(net: Network, images: Tensor, *, batch_size: int = 100, report: Report = silent) -> Tensor:
-    """Compute the network's output for every image once, in eval mode.
-
-    Shape: images (N, *input) uint8 -> (N, features), bfloat16 where the network's activity is.
-    """
-    net.eval()
-    out: Tensor | None = None
-    with torch.no_grad():
-        for start in range(0, len(images), batch_size):
-            y = net(as_activity(images[start : start + batch_size])).flatten(1)
-            out = y.new_empty(len(images), y.shape[1]) if out is None else out
-            out[start : start + len(y)] = y
-            report(min(start + batch_size, len(images)), len(images), {})
-    if out is None:
-        raise ShapeError("extract: no images (got 0, expected at least 1)")
-    return out
+from circuitgraph.train.loop import Report, batches, silent
 
 
 @dataclass(frozen=True)
@@ -189,75 +118,6 @@ class Dropout:
             drawn = np.frombuffer(self._rng.bytes(x.numel()), dtype=np.uint8).reshape(x.shape)
             return x * torch.from_numpy(drawn >= round(256 * self.probability))
         return F.dropout(x, self.probability) * (1 - self.probability)
-
-
-def fit_end_to_end(
-    net: Network,
-    images: Tensor,
-    labels: Tensor,
-    *,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    weight_decay: float,
-    rng: torch.Generator,
-    validation: tuple[Tensor, Tensor] | None = None,
-    report: Report = silent,
-) -> list[dict[str, float]]:
-    """Train every gradient projection by cross-entropy on the network's output, with AdamW and a one-cycle rate.
-
-    Shape: images (N, *input) uint8, labels (N,).
-    """
-    optimizer = torch.optim.AdamW(net.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    per_epoch = sum(1 for _ in batches(len(images), batch_size, torch.Generator().manual_seed(0)))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=epochs * per_epoch)
-    history, done = [], 0
-    for epoch in range(1, epochs + 1):
-        net.train()
-        losses = []
-        for batch in batches(len(images), batch_size, rng):
-            at = batch.to(images.device)
-            state = net.step(as_activity(images[at]))
-            loss = F.cross_entropy(state[net.plan.outputs[0]].flatten(1).float(), labels[at])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            net.learn(state)
-            losses.append(loss.detach())
-            done += 1
-            if done % 10 == 0:
-                report(done, epochs * per_epoch, {"loss": float(losses[-1])})
-        row = {"epoch": float(epoch), "loss": float(torch.stack(losses).mean())}
-        if validation is not None:
-            row["validation"] = accuracy(net, *validation)
-        history.append(row)
-        report(done, epochs * per_epoch, {k: v for k, v in row.items() if k != "epoch"})
-    return history
-
-
-@torch.no_grad()
-def accuracy(net: Network, images: Tensor, labels: Tensor, *, batch_size: int = 100) -> float:
-    """Give the share of images, in percent, whose label is the network's strongest output, in eval mode."""
-    net.eval()
-    right = [
-        (net(as_activity(a)).flatten(1).argmax(1) == b).sum()
-        for a, b in zip(images.split(batch_size), labels.split(batch_size), strict=True)
-    ]
-    return 100.0 * int(sum(right)) / max(len(labels), 1)
-
-
-def as_activity(images: Tensor) -> Tensor:
-    """Turn bytes into activity between 0 and 1."""
-    return images.float().div_(255)
-
-
-def _norms(net: Network) -> dict[str, float]:
-    return {
-        p.name: float(ends_of(net.ends, p.name).norm(net.weights[p.name].detach()).mean())
-        for p in net.circuit.projections
-        if p.rule is not None
-    }
 
 
 def _halvings(epoch: int, epochs: int) -> float:

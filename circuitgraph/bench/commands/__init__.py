@@ -1,0 +1,1 @@
+"""Commands of `python -m circuitgraph.bench` other than running a recipe."""
