@@ -64,7 +64,7 @@ _HOMES = {
     "circuitgraph.kernels": "Kernel tune_allocator",
     "circuitgraph.neurons": (
         "GRU IF LI LIF LSTM Activation BatchNorm Bias Chain CubaLIF Divide Exponential HodgkinHuxley Homeostatic "
-        "KWinners Linear NearestWinners Neuron Normalize ReLU RePU ScaledBatchNorm Softmax Triangle"
+        "KWinners Linear NearestWinners Neuron Normalize ReLU RePU ScaledBatchNorm Softmax Square Triangle"
     ),
     "circuitgraph.rules": (
         "BCM AdaptiveWinners AntiHebb Covariance HardWTA Hebb HomeostaticWinners Instar KrotovHopfield Oja Rule Sanger "

@@ -14,6 +14,7 @@ from circuitgraph.ir import Circuit
 from circuitgraph.train import (
     ReadoutSettings,
     View,
+    compress,
     extract_views,
     fit_readout,
     layer_outputs,
@@ -70,6 +71,9 @@ def read_out(
             report=lambda done, _, m: report(len(order) + done, total, m),
         )  # fmt: skip
     labels = data.labels[order]
+    if settings.power != 1:
+        compress(features, settings.power)
+        compress(test, settings.power)
     if settings.probe:
         with outcome.phase("probes"):
             outcome.probes = _probes(net.circuit, settings, features, probed, labels, n, outcome.seed, phases)

@@ -28,7 +28,7 @@ class Settings(BaseModel):
     cutoff: float = Field(
         0.0, ge=0, lt=1, description="share of the win below which a unit of the widest layer does not learn"
     )
-    normalize: Literal["layer", "neuron"] = "layer"
+    normalize: Literal["layer", "neuron", "activity"] = "layer"
     depth: int | None = Field(None, ge=1, description="layers, where a preset lets choose")
     widths: tuple[int, ...] = ()
     scale: float = Field(1.0, gt=0, description="factor on the widths that a preset has by itself")
@@ -37,9 +37,11 @@ class Settings(BaseModel):
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     whiten: int = Field(0, ge=0, description="size of the local whitening kernel, odd; 0 is none")
     whiten_eps: float = Field(1e-2, gt=0, description="what is added to eigenvalues before their root is taken")
+    decorrelate: float = Field(0.0, ge=0, description="rate at which layers lose correlations that the next one hears")
     training: Literal["all", "layers"] = Field("all", description="layers learn at once, or one after the other")
     layer_passes: tuple[int, ...] = Field((), description="passes of each layer, when they learn one after the other")
     readout_from: Literal["last", "all"] = Field("last", description="layers that the read-out hears")
+    power: float = Field(1.0, gt=0, description="power that features are raised to before all else")
     standardize: bool = Field(False, description="give features mean 0 and variance 1 on the training set")
     flips: bool = Field(False, description="features are the mean over an image and its mirror image")
     probe: bool = Field(True, description="fit a linear read-out after every layer, to see what depth brings")

@@ -6,8 +6,8 @@ from circuitgraph.bench.settings import Preset, Settings
 from circuitgraph.data import ImageSet
 from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.ir import Circuit
-from circuitgraph.nets import whitened
-from circuitgraph.train import learning_layers, passes_of
+from circuitgraph.nets import decorrelated, whitened
+from circuitgraph.train import layer_outputs, learning_layers, passes_of
 
 
 def wire(preset: Preset, settings: Settings, data: ImageSet, outcome: Outcome) -> Circuit:
@@ -19,6 +19,9 @@ def wire(preset: Preset, settings: Settings, data: ImageSet, outcome: Outcome) -
     if settings.whiten:
         with outcome.phase("whitening"):
             circuit = whitened(circuit, seen, settings.whiten, settings.whiten_eps, rng=outcome.seed)
+    if settings.decorrelate and preset.kind != "backprop":
+        for name in [n for n in layer_outputs(circuit) if any(p.pre == n for p in circuit.projections)]:
+            circuit = decorrelated(circuit, name, settings.decorrelate)
     if preset.kind == "backprop":
         return by_gradient(circuit, data.n_classes, outcome.seed)
     return untrained(circuit, outcome.seed) if preset.kind == "random" else circuit

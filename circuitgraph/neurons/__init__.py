@@ -10,11 +10,11 @@ from circuitgraph.neurons.neuron import Neuron
 from circuitgraph.neurons.normalize import Normalize
 from circuitgraph.neurons.pointwise import Divide, Exponential, Linear, ReLU
 from circuitgraph.neurons.recurrent import GRU, LSTM
-from circuitgraph.neurons.repu import RePU
+from circuitgraph.neurons.repu import RePU, Square
 from circuitgraph.neurons.spiking import IF, LI, LIF, CubaLIF
 
 __all__ = [
     "GRU", "IF", "LI", "LIF", "LSTM", "Activation", "BatchNorm", "Bias", "Chain", "CubaLIF", "Divide",
     "Exponential", "HodgkinHuxley", "Homeostatic", "KWinners", "Linear", "NearestWinners", "Neuron", "Normalize",
-    "ReLU", "RePU", "ScaledBatchNorm", "Softmax", "Triangle", "softmax_units",
+    "ReLU", "RePU", "ScaledBatchNorm", "Softmax", "Square", "Triangle", "softmax_units",
 ]  # fmt: skip

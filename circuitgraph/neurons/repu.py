@@ -36,3 +36,18 @@ class RePU(Neuron):
     @classmethod
     def examples(cls) -> list[Neuron]:
         return [cls(), cls(0.7), cls(4.5)]
+
+
+@neurons.register("square")
+@value
+class Square(Neuron):
+    """Fire by the energy of the input: y = u ** 2, of either sign (Adelson and Bergen 1985).
+
+    Example:
+        >>> import torch
+        >>> Square().drive({"in": torch.tensor([[-2.0, 3.0]])}, {}, training=False)[0].tolist()
+        [[4.0, 9.0]]
+    """
+
+    def drive(self, ports: Columns, memory: Columns, *, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        return ports["in"].square(), {}

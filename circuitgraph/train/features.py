@@ -103,6 +103,19 @@ def extract_views(
 
 
 @torch.no_grad()
+def compress(features: Tensor, power: float, *, rows: int = 32) -> None:
+    """Raise features to a power, in place; their signs stay.  Shape: (N, D).
+
+    Example:
+        >>> x = torch.tensor([[4.0, -9.0]])
+        >>> compress(x, 0.5)
+        >>> x.tolist()
+        [[2.0, -3.0]]
+    """
+    for part in features.split(rows):
+        part.copy_(part.abs().pow_(power).copysign_(part))
+
+
 def standardize(features: Tensor, *others: Tensor, rows: int = 32) -> None:
     """Give each feature mean zero and variance one, in place; `others` are moved and scaled by the same numbers.
 

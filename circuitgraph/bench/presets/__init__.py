@@ -3,13 +3,47 @@
 To add one, write a file with a `PRESET` and name it in `PRESETS`; recipes offer it on the data sets that it fits.
 """
 
-from circuitgraph.bench.presets import hard, kmeans, lagani_short, pixels, soft
+from circuitgraph.bench.presets import (
+    adaptive,
+    bcm,
+    best,
+    depthwise,
+    hard,
+    hebbnet,
+    hpca,
+    kmeans,
+    krotov,
+    lagani_deep,
+    lagani_short,
+    miconi,
+    optimal,
+    patches,
+    pixels,
+    presynaptic,
+    residual,
+    soft,
+    temporal,
+)  # fmt: skip
 from circuitgraph.bench.settings import Preset
 
 PRESETS: dict[str, Preset] = {
     "softhebb": soft.PRESET,
+    "best": best.PRESET,
+    "optimal": optimal.PRESET,
+    "bcm": bcm.PRESET,
     "hard": hard.PRESET,
+    "temporal": temporal.PRESET,
+    "adaptive": adaptive.PRESET,
+    "presynaptic": presynaptic.PRESET,
+    "depthwise": depthwise.PRESET,
+    "residual": residual.PRESET,
     "lagani-short": lagani_short.PRESET,
+    "lagani-deep": lagani_deep.PRESET,
+    "miconi": miconi.PRESET,
+    "hpca": hpca.PRESET,
+    "krotov": krotov.PRESET,
+    "hebbnet": hebbnet.PRESET,
+    "patches": patches.PRESET,
     "kmeans": kmeans.PRESET,
     "pixels": pixels.PRESET,
 }

@@ -1,23 +1,22 @@
 """Three convolutions of Lagani et al. (2021), without padding, with hard winners (Nimmo and Mondragon 2025)."""
 
-from circuitgraph.bench.presets.shared import rates_of, widths_of
+from circuitgraph.bench.presets.shared import HARD, rates_of, widths_of
 from circuitgraph.bench.settings import Goal, Preset, Settings
-from circuitgraph.ir import Circuit, Shape
+from circuitgraph.ir import Circuit, Shape, normal
 from circuitgraph.nets import lagani_cnn
 from circuitgraph.rules import HardWTA
+
+WIDTHS = (96, 128, 192)
 
 
 def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circuit:
     """Stack 96 units of 5x5, 128 and 192 of 3x3; pools of 2x2 behind the first and the last."""
-    widths, rates = widths_of(settings, (96, 128, 192)), rates_of(settings, (0.1, 0.08, 0.05))
-    rules = [HardWTA(rate, cosine=True, normalize=settings.normalize) for rate in rates]
-    return lagani_cnn(shape, "short", widths=widths, rule=rules, rng=seed)
+    widths, rates = widths_of(settings, WIDTHS), rates_of(settings, (0.1,) * len(WIDTHS))
+    rules = [HardWTA(rate, cosine=True, normalize="activity", unit_norm=True) for rate in rates]
+    return lagani_cnn(shape, "short", widths=widths, rule=rules, init=normal(1.0), rng=seed)
 
 
-_SETTINGS = Settings(
-    epochs=40, learning_rate=1e-3, weight_decay=0.1, label_smoothing=0.1, hebbian_batch_size=64, whiten=9,
-    standardize=True,
-)  # fmt: skip
+_SETTINGS = HARD.changed({"readout_from": "all", "flips": True})
 PRESET = Preset(
     "hebbian",
     "three small convolutions without padding, hard winners",

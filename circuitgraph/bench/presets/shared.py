@@ -43,28 +43,40 @@ def widths_of(settings: Settings, given: Sequence[int]) -> tuple[int, ...]:
     return widths
 
 
-# Units, kernel, rate, power of the Triangle, pool: Nimmo and Mondragon (2025), the network of all their presets.
+# Units, kernel, power of the Triangle, pool: Nimmo and Mondragon (2025), the network of all their presets.
 _ROWS = (
-    (96, 5, 0.1, 0.7, Pool(4, 2, 1)),
-    (384, 3, 0.08, 1.4, Pool(4, 2, 1)),
-    (1536, 3, 0.05, 1.0, Pool(2, how="mean")),
+    (96, 5, 0.7, Pool(4, 2, 1)),
+    (384, 3, 1.4, Pool(4, 2, 1)),
+    (1536, 3, 1.0, Pool(2, how="mean")),
 )
 
 
-def three_layers(shape: Shape, settings: Settings, seed: int, rule: Callable[[int, float], Rule]) -> Circuit:
+def three_layers(
+    shape: Shape, settings: Settings, seed: int, rule: Callable[[int, float], Rule], rates: Sequence[float]
+) -> Circuit:
     """Build the network of Nimmo and Mondragon (2025) with a rule of one's own: called as rule(layer, rate), from 0.
 
-    Weights begin as their Kaiming-uniform ones do in size: a variance of 1 / (3 fan_in).
+    Weights begin with norm 1.
 
     Example:
         >>> from circuitgraph.rules import HardWTA
-        >>> net = three_layers((3, 32, 32), Settings(scale=0.125), 0, lambda i, rate: HardWTA(rate, cosine=True))
+        >>> net = three_layers((3, 32, 32), Settings(scale=0.125), 0, lambda i, rate: HardWTA(rate), (0.1, 0.1, 0.05))
         >>> [p.rule.learning_rate for p in net.projections if p.rule]
-        [0.1, 0.08, 0.05]
+        [0.1, 0.1, 0.05]
     """
-    widths, rates = widths_of(settings, [row[0] for row in _ROWS]), rates_of(settings, [row[2] for row in _ROWS])
+    widths, rates = widths_of(settings, [row[0] for row in _ROWS]), rates_of(settings, rates)
     layers = [
         ConvLayer(widths[i], kernel, Triangle(power), rule(i, rates[i]), pool)
-        for i, (_, kernel, _, power, pool) in enumerate(_ROWS)
+        for i, (_, kernel, power, pool) in enumerate(_ROWS)
     ]
-    return hebbian_cnn(shape, layers, init=normal(3**-0.5), rng=seed)
+    return hebbian_cnn(shape, layers, init=normal(1.0), rng=seed)
+
+
+HARD = Settings(
+    epochs=40, learning_rate=3e-4, weight_decay=1.0, label_smoothing=0.1, hebbian_batch_size=64, n_train=20_000,
+    whiten=9, decorrelate=0.005, standardize=True, flips=True,
+)  # fmt: skip
+"""What presets with hard winners share: whitened images, and layers whose correlations are taken away.
+
+Winners that are drawn to their inputs all go after what most inputs share, until that is gone.
+"""

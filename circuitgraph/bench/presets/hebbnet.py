@@ -1,0 +1,33 @@
+"""HebbNet: one hidden layer that learns what its units vary with, most changes left out (Gupta et al. 2021)."""
+
+from circuitgraph.bench.presets.shared import rates_of, widths_of
+from circuitgraph.bench.settings import Goal, Preset, Settings
+from circuitgraph.ir import Circuit, Shape, normal
+from circuitgraph.nets import hebbnet
+from circuitgraph.neurons import KWinners
+from circuitgraph.rules import Covariance
+
+
+def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circuit:
+    """Let 2,000 units hear all of the image; a unit fires above its threshold, and its largest changes are applied.
+
+    The published rule takes the running mean of each product of activities away; here the mean of the unit's activity
+    is taken, which is the same in expectation.
+    """
+    (units,), (rate,) = widths_of(settings, (2000,)), rates_of(settings, (0.1,))
+    rule = Covariance(rate, normalize="activity", unit_norm=True, sparsity=0.1)
+    return hebbnet(shape, units, rule=rule, neuron=KWinners(max(1, units // 20)), init=normal(1.0), rng=seed)
+
+
+_SETTINGS = Settings(
+    epochs=30, learning_rate=1e-3, weight_decay=0.1, hebbian_batch_size=100, precision="fp32", dropout=0.2,
+)  # fmt: skip
+PRESET = Preset(
+    "hebbian",
+    "784-2000-10: covariance rule, few units active, few changes applied",
+    build,
+    _SETTINGS,
+    quick=_SETTINGS.changed({"scale": 0.25, "n_train": 10_000, "n_labelled": 20_000, "epochs": 10}),
+    source="reutdayan/HebbNet, after Gupta et al. 2021",
+    goals={"mnist": Goal(92.7), "fashion-mnist": Goal()},
+)

@@ -1,0 +1,30 @@
+"""Temporal competition: a winner must exceed what is usual at its site (Nimmo and Mondragon 2025)."""
+
+from circuitgraph.bench.presets.shared import HARD, three_layers
+from circuitgraph.bench.settings import Goal, Preset, Settings
+from circuitgraph.ir import Circuit, Shape
+from circuitgraph.rules import HardWTA, TemporalWinners
+
+RATES = (0.1, 0.1, 0.1)
+
+
+def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circuit:
+    """Stack three blocks whose winners also have to exceed the running median of their site."""
+    return three_layers(
+        shape,
+        settings,
+        seed,
+        lambda i, rate: HardWTA(rate, cosine=True, normalize="activity", unit_norm=True, winners=TemporalWinners()),
+        RATES,
+    )
+
+
+PRESET = Preset(
+    "hebbian",
+    "hard winners that exceed what is usual at their site",
+    build,
+    HARD,
+    quick=HARD.changed({"scale": 0.5, "n_train": 20_000, "epochs": 20}),
+    source="Nimmo and Mondragon 2025",
+    goals={"cifar10": Goal(74.6, None), "cifar100": Goal()},
+)
