@@ -64,10 +64,11 @@ def read_out(
     total, report = len(order) + len(data.test_images), phases("features")
     with outcome.phase("features"):
         features, *probed = extract_views(
-            net, data.images[order], views, flips=settings.flips, report=lambda done, _, m: report(done, total, m)
-        )
+            net, data.images[order], views, flips=settings.flips, batch_size=settings.read_batch_size,
+            report=lambda done, _, m: report(done, total, m),
+        )  # fmt: skip
         (test,) = extract_views(
-            net, data.test_images, views[:1], flips=settings.flips,
+            net, data.test_images, views[:1], flips=settings.flips, batch_size=settings.read_batch_size,
             report=lambda done, _, m: report(len(order) + done, total, m),
         )  # fmt: skip
     labels = data.labels[order]

@@ -41,6 +41,7 @@ class Settings(BaseModel):
     training: Literal["all", "layers"] = Field("all", description="layers learn at once, or one after the other")
     layer_passes: tuple[int, ...] = Field((), description="passes of each layer, when they learn one after the other")
     readout_from: Literal["last", "all"] = Field("last", description="layers that the read-out hears")
+    read_batch_size: int = Field(100, ge=1, description="images at a time while features are computed")
     power: float = Field(1.0, gt=0, description="power that features are raised to before all else")
     standardize: bool = Field(False, description="give features mean 0 and variance 1 on the training set")
     flips: bool = Field(False, description="features are the mean over an image and its mirror image")

@@ -35,7 +35,7 @@ class EnergyPath:
     `size` is the width of the patches of the image and of `step` the stride at which what their words say is averaged
     (over 2 * step sites); `words` is the number of words, each with its opposite, of which `kept` components go on;
     `second` the width of the patches of those, `components` of which are compared with `codes` words; `cells` the width
-    of the pooled map.
+    of the pooled map.  With no `codes` the path is short: what the words say is pooled.
     """
 
     size: int = 3
@@ -101,22 +101,26 @@ def fit_energy_cnn(
 def _add_path(circuit: Circuit, path: EnergyPath, i: int, rng: np.random.Generator) -> Circuit:
     shape = circuit.population("image").shape
     biased = Chain((Bias(), ReLU()))
-    for pre, post, law, units, neuron in (
-        ("image", f"white{i}", Conv(path.size), path.size**2 * shape[0], Normalize()),
-        (f"white{i}", f"words{i}", Conv(1), 2 * path.words, biased),
+    top = f"codes{i}" if path.codes else f"words{i}"
+    deep = (
         (f"words{i}", f"blurred{i}", _blur(path), 2 * path.words, None),
         (f"blurred{i}", f"even{i}", Conv(1), path.kept, Bias()),
         (f"even{i}", f"parts{i}", Conv(path.second), path.components, Chain((Bias(), Normalize()))),
         (f"parts{i}", f"codes{i}", Conv(1), path.codes, Square()),
+    )
+    for pre, post, law, units, neuron in (
+        ("image", f"white{i}", Conv(path.size), path.size**2 * shape[0], Normalize()),
+        (f"white{i}", f"words{i}", Conv(1), 2 * path.words, biased),
+        *(deep if path.codes else ()),
     ):
         circuit = circuit.connect(pre, post, law, units=units, neuron=neuron, weight=normal(), fixed=True, rng=rng)
-    high, wide = circuit.population(f"codes{i}").shape[1:]
+    high, wide = circuit.population(top).shape[1:]
     if min(high, wide) < path.cells:
         raise ShapeError(f"EnergyPath: cells (got {path.cells}, expected at most {min(high, wide)})")
     stride = tuple(n // path.cells for n in (high, wide))
     window = tuple(n - (path.cells - 1) * s for n, s in zip((high, wide), stride, strict=True))
-    circuit = circuit.connect(f"codes{i}", f"pool{i}", Pool(window, stride, how="mean"))
-    return circuit.replace_projection(f"words{i}->blurred{i}", weight=_triangles(path))
+    circuit = circuit.connect(top, f"pool{i}", Pool(window, stride, how="mean"))
+    return circuit if not path.codes else circuit.replace_projection(f"words{i}->blurred{i}", weight=_triangles(path))
 
 
 def _blur(path: EnergyPath) -> Conv:
@@ -145,6 +149,8 @@ def _fit_path(circuit: Circuit, path: EnergyPath, i: int, pixels: np.ndarray, rn
     scaled = raw * (raw.square().sum(1, keepdim=True) + float(_SOFT * size.mean()) ** 2).rsqrt()
     threshold = (scaled[:4000] @ found.T).std()
     circuit = _set(circuit, f"{white}->{words}", torch.cat([found, -found]), -threshold.expand(2 * path.words))
+    if not path.codes:
+        return circuit
     a = _activity(circuit, blurred, seen, rng)
     strength, directions = _principal(a, path.kept)
     w = directions / strength.mean().sqrt()

@@ -1,13 +1,17 @@
 """Presets as data: each builds where it says that it fits, and the registry offers it there."""
 
 import pytest
+import torch
 
 import circuitgraph as cg
 from circuitgraph.bench.baselines import by_gradient, untrained
+from circuitgraph.bench.outcome import Outcome
 from circuitgraph.bench.presets import ALIASES, PRESETS, presets_of
 from circuitgraph.bench.presets.shared import rates_of, widths_of
 from circuitgraph.bench.recipes import RECIPES
 from circuitgraph.bench.settings import Goal, Preset, Settings
+from circuitgraph.bench.wiring import wire
+from circuitgraph.data import ImageSet
 from circuitgraph.errors import CircuitGraphError
 
 FITS = [(name, data) for name, preset in PRESETS.items() for data in preset.goals]
@@ -17,7 +21,7 @@ FITS = [(name, data) for name, preset in PRESETS.items() for data in preset.goal
 def test_a_preset_builds_on_the_data_that_it_fits(name: str, dataset: str) -> None:
     recipe = RECIPES[dataset]
     preset = recipe.presets[name]
-    settings = preset.settings.changed({"scale": 0.05 * preset.settings.scale})
+    settings = preset.settings.changed({"scale": 0.15 * preset.settings.scale})
     circuit = preset.build(recipe.shape, recipe.n_classes, settings, 0)
     assert circuit.population("image").shape == recipe.shape
     assert preset.build(recipe.shape, recipe.n_classes, settings, 0) == circuit
@@ -120,3 +124,27 @@ def test_an_untrained_circuit_keeps_rules_first_weights_and_loses_fitted_ones() 
     net = untrained(circuit, seed=0)
     assert net.projection("image->conv") == circuit.projection("image->conv")
     assert (net.projection("pool->words").weight != 7).all()
+
+
+def test_decorrelation_stands_before_every_layer_but_the_first() -> None:
+    preset = PRESETS["hard"]
+    images = torch.randint(256, (300, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    labels = torch.zeros(300, dtype=torch.int64)
+    data = ImageSet("noise", images, labels, images[:1], labels[:1], ("a", "b"), "made up")
+    settings = preset.settings.changed({"scale": 0.05, "whiten": 3})
+    circuit = wire(preset, settings, data, Outcome(0, preset.build(data.shape, 2, settings, 0)))
+    assert {p.pre: p.post for p in circuit.projections if isinstance(p.rule, cg.Whitening)} == {
+        "pool1": "pool1_white", "pool2": "pool2_white",
+    }  # fmt: skip
+    assert [p.pre for p in circuit.projections if isinstance(p.rule, cg.HardWTA)] == [
+        "white", "pool1_white", "pool2_white",
+    ]  # fmt: skip
+
+
+def test_lateral_inhibition_of_the_optimal_preset_never_excites_in_sum() -> None:
+    circuit = PRESETS["optimal"].build((3, 32, 32), 10, PRESETS["optimal"].settings.changed({"scale": 0.05}), 0)
+    for i in (1, 2, 3):
+        p = circuit.projection(f"conv{i}_surround")
+        kernels = p.weight.reshape(circuit.population(f"conv{i}").n_units, -1)
+        assert (kernels.sum(1) < 1e-6).all()
+        assert (kernels.max(1) > 0).all()
