@@ -56,9 +56,10 @@ results: $(VENV)/.installed
 	$(MAKE) presets
 	$(BIN)/python benchmarks/table.py --write
 
-# The other rows of the comparison of presets, minutes per seed on two cores; then the comparison.
+# The other rows of the comparison of presets, up to 20 minutes each per seed on two cores; then the comparison.
 SEEDS   ?= 1
-PRESETS := hard lagani-short kmeans pixels random backprop
+PRESETS := best bcm optimal hard temporal adaptive presynaptic dale depthwise residual lagani-short lagani-deep miconi hpca \
+	patches kmeans pixels random backprop
 presets: $(VENV)/.installed
 	for p in $(PRESETS); do \
 		$(BIN)/python -m circuitgraph.bench cifar10 --preset $$p --seeds $(SEEDS) --json > $(RESULTS)/cifar10-$$p.jsonl || exit 1; \

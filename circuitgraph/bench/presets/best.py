@@ -36,6 +36,6 @@ PRESET = Preset(
     _SETTINGS,
     quick=_SETTINGS.changed({"scale": 0.25, "epochs": 20}),
     fit=fit,
-    source="none: ours",
-    goals={"cifar10": Goal(), "cifar100": Goal()},
+    source="Thiry et al. 2021, 16,384 patches: the best that was published without gradients in features",
+    goals={"cifar10": Goal(85.6, 87.2), "cifar100": Goal()},
 )
