@@ -34,6 +34,8 @@ def check(preset: Preset, settings: Settings, data: ImageSet, seed: int) -> None
         ShapeError, StructureError, DataError, ValueError: with one clear line.
     """
     circuit = preset.build(data.shape, data.n_classes, settings, seed)
+    if settings.depth is not None and not _has_depth(preset, settings, data):
+        raise StructureError(f"--depth: the preset has its own layers (got {settings.depth}); leave it out")
     if preset.run is not None:
         own = [name for name in ("whiten", "layer_passes", "flips") if getattr(settings, name)]
         if own:
@@ -48,3 +50,10 @@ def check(preset: Preset, settings: Settings, data: ImageSet, seed: int) -> None
         raise ShapeError("--layer-passes: layers learn at once (got training 'all'); add --training layers")
     if settings.training == "layers" and preset.kind == "hebbian":
         passes_of(learning_layers(circuit), settings.passes())
+
+
+def _has_depth(preset: Preset, settings: Settings, data: ImageSet) -> bool:
+    """Tell whether a preset lets its number of layers be chosen."""
+    narrow = [settings.changed({"widths": (), "scale": 0.1, "depth": depth}) for depth in (1, 2)]
+    one, two = (preset.build(data.shape, data.n_classes, each, 0) for each in narrow)
+    return one != two

@@ -101,6 +101,7 @@ def test_the_same_seed_gives_the_same_accuracy(tmp_path: Path) -> None:
         (["digits", "--whiten", "-1"], "--whiten"),
         (["digits", "--whiten-eps", "0"], "--whiten-eps"),
         (["digits", "--depth", "6"], "got 6, expected 1 to 5"),
+        (["digits", "--preset", "kmeans", "--depth", "2"], "the preset has its own layers"),
         (["digits", "--depth", "0"], "--depth"),
         (["digits", "--depth", "4"], "layer 4"),
         (["digits", "--widths", "8,8,8"], "of 2 layers"),
