@@ -136,9 +136,7 @@ class Network(AskedNetwork, nn.Module):
         self.setting, self.tune = options.setting, options.tune
         self.circuit, self.plan, self.fingerprint = parts.circuit, parts.plan, fingerprint
         self.weights, self.memory, self.kernels, self.ends = parts.weights, parts.memory, parts.kernels, parts.ends
-        self.bundles = parts.bundles
-        self._ones, self._depth = ones, depth
-        self._shared = parts.shared
+        self.bundles, self._ones, self._depth, self._shared = parts.bundles, ones, depth, parts.shared
 
     def _parts(self) -> Parts:
         return Parts(self.circuit, self.plan, self.weights, self.memory, self.kernels, self.ends, self.bundles)
@@ -325,8 +323,8 @@ class Network(AskedNetwork, nn.Module):
 
     def _merged(self) -> dict[str, Tensor]:
         """Lay the weights of each operation over several projections side by side; as good as long as none changes."""
-        bundles = (bundle_of(self.bundles, name) for name in self.bundles)
-        return {bundle.op.name: bundle.weight([self._weight(n) for n in bundle.names]) for bundle in bundles}
+        parts = (bundle_of(self.bundles, name) for name in self.bundles)
+        return {part.op.name: part.weight([self._weight(n) for n in part.names]) for part in parts}
 
     def _weight(self, name: str) -> Tensor:
         """Give weights as the forward pass sees them: a gradient to those that a rule shares is scaled down."""
@@ -374,8 +372,7 @@ class Network(AskedNetwork, nn.Module):
         if reduce is not None:
             reduce(processes)
         for op in fires(self.plan):
-            kept = neuron_memory(self.circuit, self.memory, op.population)
-            if not kept:
+            if not (kept := neuron_memory(self.circuit, self.memory, op.population)):
                 continue
             new = {k: v.clone() for k, v in kept.items()}
             op.neuron.learn({c: t for (pop, c), t in state.columns.items() if pop == op.population}, new)

@@ -37,25 +37,20 @@ def signals_of(p: Projection, rule: Rule, state: State, memory: Mapping[str, Ten
     if x is None or missing:
         got = f"got no {' and no '.join(missing)}, which {rule!r} reads"
         raise StateError(f"projection {p.name!r}: the state lacks columns ({got}); learn from a state of this network")
-    return Signals(x, u, y, {key: memory[memory_name(p.name, key)] for key in rule.memory((1,))})
-
-
-def memory_name(projection: str, key: str) -> str:
-    """Name what a projection's rule keeps for the postsynaptic units, among the memory of their population."""
-    return f"{projection} {key}"
+    return Signals(x, u, y, {key: memory[p.memory_key(key)] for key in rule.memory((1,))})
 
 
 def rule_keys(circuit: Circuit, name: str) -> set[str]:
     """Name what rules keep for the units of a population."""
-    rules = [(p.name, p.rule) for p in circuit.projections if p.post == name and isinstance(p.rule, Rule)]
-    return {memory_name(projection, key) for projection, rule in rules for key in rule.memory((1,))}
+    landing = [(p, p.rule) for p in circuit.projections if p.post == name and isinstance(p.rule, Rule)]
+    return {p.memory_key(key) for p, rule in landing for key in rule.memory((1,))}
 
 
 def rule_memory(circuit: Circuit, name: str) -> dict[str, Tensor]:
     """Give the initial values of what rules keep for the units of a population."""
     landing = [(p, p.rule) for p in circuit.projections if p.post == name and isinstance(p.rule, Rule)]
     shape = circuit.population(name).shape
-    return {memory_name(p.name, key): v for p, rule in landing for key, v in rule.memory(shape).items()}
+    return {p.memory_key(key): v for p, rule in landing for key, v in rule.memory(shape).items()}
 
 
 def rule_of(p: Projection) -> Rule:

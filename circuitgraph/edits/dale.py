@@ -143,7 +143,7 @@ def _halves(p: Population, parts: Parts) -> Iterator[Population]:
 
 
 def _inheriting(p: Population, heirs: list[tuple[str, Projection]]) -> Population:
-    """Give what a rule keeps for a population's units, "<projection> <key>", to each piece of its projection."""
+    """Give what a rule keeps for a population's units (`Projection.memory_key`) to each piece of its projection."""
     memory = dict(p.memory)
     for old in {old for old, piece in heirs if piece.post == p.name}:
         kept = {key: memory.pop(key) for key in list(memory) if key.startswith(f"{old} ")}

@@ -86,7 +86,7 @@ def fresh_memory(circuit: Circuit, p: Population, shape: Shape) -> dict[str, np.
     for q in circuit.projections:
         rule: Any = q.rule
         if q.post == p.name and rule is not None:
-            values |= {f"{q.name} {key}": v for key, v in rule.memory(shape).items()}
+            values |= {q.memory_key(key): v for key, v in rule.memory(shape).items()}
     return {key: np.asarray(v) for key, v in values.items()}
 
 

@@ -89,6 +89,10 @@ class Projection:
         """Count independent weights."""
         return len(self.weight)
 
+    def memory_key(self, key: str) -> str:
+        """Name what the rule keeps for postsynaptic units, among the memory of their population."""
+        return f"{self.name} {key}"
+
     @property
     def slot_ids(self) -> np.ndarray:
         """Give the identity of each slot (K,), stable under edits."""
