@@ -255,6 +255,19 @@ def nine_tenths_table() -> list[str]:
     return out
 
 
+def ablation_table() -> list[str]:
+    lines = results("hebbian_ablations")
+    if not lines:
+        return []
+    kinds = list(dict.fromkeys(line["without"] for line in lines))
+    head = "| `python benchmarks/hebbian_ablations.py`: validation %, in small | as it is |"
+    out = [f"{head} {' | '.join(f'without {kind}' for kind in kinds[1:])} |", rule(1 + len(kinds))]
+    for preset in dict.fromkeys(line["preset"] for line in lines):
+        mine = [[e["validation_accuracy"] for e in lines if (e["preset"], e["without"]) == (preset, k)] for k in kinds]
+        out.append(f"| {preset} | {' | '.join(spread(values) if values else '' for values in mine)} |")
+    return out
+
+
 def networkx_table() -> list[str]:
     lines = results("networkx_backend")
     compared = [line for line in lines if line["what"].startswith("compare ")]
@@ -335,6 +348,7 @@ PAGES = {
         large_table,
         edits_table,
         sparse_training_table,
+        ablation_table,
         nine_tenths_table,
         hidden_table,
         community_speed_table,

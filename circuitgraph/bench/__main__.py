@@ -27,7 +27,6 @@ from circuitgraph.bench.commands.options import (
     seeds_of,
 )
 from circuitgraph.bench.commands.table import bench_table
-from circuitgraph.bench.presets import ALIASES
 from circuitgraph.bench.recipes import RECIPES
 from circuitgraph.bench.run import Outcome, activity_type, result_line, run_seed
 from circuitgraph.bench.settings import Preset, Recipe, Settings
@@ -134,7 +133,7 @@ def bench(
             "precision": precision,
         }
         chosen = pick(RECIPES, recipe, "recipe")
-        name = ALIASES.get(preset or "", preset) or next(iter(chosen.presets))
+        name = preset or next(iter(chosen.presets))
         which = _trained_by(_preset(chosen, name), train_by)
         settings = checked(which.quick if quick and which.quick is not None else which.settings, changes)
         where, numbers = device_of(device), seeds_of(seeds)
@@ -212,7 +211,7 @@ def _list(console: Console) -> None:
         for i, (key, preset) in enumerate(recipe.presets.items()):
             goal = preset.goal
             numbers = [f"{what} {n:g} %" for what, n in (("published", goal.published), ("here", goal.expected)) if n]
-            more = [*(["default"] if i == 0 else []), *(f"also {a}" for a, n in ALIASES.items() if n == key), *numbers]
+            more = [*(["default"] if i == 0 else []), *numbers]
             console.print(f"    {key:<14}{preset.about}" + (f" ({', '.join(more)})" if more else ""), highlight=False)
     console.print("Run one: python -m circuitgraph.bench RECIPE --preset NAME --quick --seeds 3", highlight=False)
     console.print("Compare results: python -m circuitgraph.bench table", highlight=False)

@@ -9,12 +9,13 @@ from circuitgraph.nets.convolution import ConvLayer, hebbian_cnn, lagani_cnn, mi
 from circuitgraph.nets.decorrelation import decorrelated
 from circuitgraph.nets.energy import EnergyPath, energy_cnn, fit_energy_cnn
 from circuitgraph.nets.flat import hebbnet, krotov, mlp
+from circuitgraph.nets.opponent import on_off
 from circuitgraph.nets.patches import patch_dictionary
 from circuitgraph.nets.separable import depthwise_cnn, residual_cnn
 from circuitgraph.nets.whitening import whitened, whitened_patches, whitening
 
 __all__ = [
     "ConvLayer", "EnergyPath", "decorrelated", "depthwise_cnn", "energy_cnn", "fit_energy_cnn", "hebbian_cnn",
-    "hebbnet", "krotov", "lagani_cnn", "miconi_cnn", "mlp", "patch_dictionary", "residual_cnn", "whitened",
+    "hebbnet", "krotov", "lagani_cnn", "miconi_cnn", "mlp", "on_off", "patch_dictionary", "residual_cnn", "whitened",
     "whitened_patches", "whitening",
 ]  # fmt: skip

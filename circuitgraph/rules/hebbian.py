@@ -1,12 +1,15 @@
 """The classical rules, a few lines each."""
 
 from collections.abc import Sequence
+from dataclasses import field
 
 import torch
 from torch import Tensor
 
+from circuitgraph.errors import RuleError
 from circuitgraph.ir import Shape, value
 from circuitgraph.registry import rules
+from circuitgraph.rules.competition import HomeostaticWinners, StrongestWinners, Winners
 from circuitgraph.rules.rule import Moved, Part, Rule, Signals, Term, mean_over_batch, need_number
 
 
@@ -68,23 +71,39 @@ class Covariance(Rule):
 
     In expectation this is the covariance of x and y.  The mean of each unit follows that over batch and sites by
     `momentum` (a share, above 0 and at most 1).
+
+    With `winners`, only the units whose y wins at a sample and site count as active there, others as silent, and a unit
+    that is silent in a whole batch does not change: the activation threshold of HebbNet (Gupta et al. 2021).
     """
 
     momentum: float = 0.1
+    winners: Winners | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         need_number(self, "momentum", self.momentum, 0, 1, closed=True)
+        if not isinstance(self.winners, Winners | None):
+            raise RuleError(f"Covariance: winners (got {self.winners!r}, expected e.g. StrongestWinners(), or None)")
 
     def memory(self, shape: Shape) -> dict[str, Tensor]:
-        return {"mean": torch.zeros(shape[0])}
+        return {"mean": torch.zeros(shape[0])} | (self.winners.memory(shape) if self.winners else {})
 
     def terms(self, signals: Signals) -> Sequence[Part]:
         assert signals.y is not None
-        y, mean = signals.y, signals.memory["mean"]
+        y, mean, moved = signals.y, signals.memory["mean"], []
+        if self.winners is not None:
+            won, moved = self.winners.judge(y, dict(signals.memory))
+            y = won * y
         new = torch.lerp(mean, mean_over_batch(y).to(mean.dtype), self.momentum)
-        return [Term(y - mean.to(y.dtype).view(-1, *[1] * (y.ndim - 2)), signals.x), Moved("mean", new)]
+        varied = y - mean.to(y.dtype).view(-1, *[1] * (y.ndim - 2))
+        if self.winners is not None:
+            varied = varied * ((y != 0).sum([0, *range(2, y.ndim)], keepdim=True) > 0)
+        return [Term(varied, signals.x), Moved("mean", new), *moved]
 
     @classmethod
     def examples(cls) -> list[Rule]:
-        return [cls(0.1), cls(0.1, 0.5, unit_norm=True, normalize="neuron"), cls(0.1, sparsity=0.25, alpha=0.5)]
+        kinds = (StrongestWinners(), HomeostaticWinners(2, mu=0.5))
+        return [
+            cls(0.1), cls(0.1, 0.5, unit_norm=True, normalize="neuron"), cls(0.1, sparsity=0.25, alpha=0.5),
+            *(cls(0.1, winners=w, normalize="activity") for w in kinds),
+        ]  # fmt: skip

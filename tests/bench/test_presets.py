@@ -6,7 +6,7 @@ import torch
 import circuitgraph as cg
 from circuitgraph.bench.baselines import by_gradient, untrained
 from circuitgraph.bench.outcome import Outcome
-from circuitgraph.bench.presets import ALIASES, PRESETS, presets_of
+from circuitgraph.bench.presets import PRESETS, presets_of
 from circuitgraph.bench.presets.shared import rates_of, widths_of
 from circuitgraph.bench.recipes import RECIPES
 from circuitgraph.bench.settings import Goal, Preset, Settings
@@ -42,11 +42,10 @@ def test_a_preset_says_what_it_is_and_where_its_numbers_are_from(name: str) -> N
     assert preset.on(next(iter(preset.goals))).quick.probe is False  # type: ignore[union-attr]
 
 
-def test_softhebb_is_the_default_everywhere_and_soft_its_other_name() -> None:
+def test_softhebb_is_the_default_everywhere() -> None:
     for recipe in RECIPES.values():
         assert next(iter(recipe.presets)) == "softhebb"
         assert {"backprop", "random", "pixels", "kmeans"} <= set(recipe.presets)
-    assert ALIASES["soft"] == "softhebb"
     assert {"nhs"} == set(RECIPES["cifar10"].presets) - set(presets_of("cifar10"))
 
 

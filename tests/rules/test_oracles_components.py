@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import circuitgraph as cg
-from circuitgraph.rules import Whitening
+from circuitgraph.rules import StrongestWinners, Whitening
 
 Row = list[float]
 
@@ -87,6 +87,28 @@ def test_covariance_counts_from_the_running_mean(wiring: Any, momentum: float, h
             mean[unit] += momentum * (sum(mine) / len(mine) - mean[unit])
         np.testing.assert_allclose(learned, expected, rtol=1e-9, atol=1e-10)
         np.testing.assert_allclose(kept["mean"], mean, rtol=1e-12)
+
+
+@pytest.mark.parametrize("how", [{}, {"normalize": "activity", "unit_norm": True}], ids=str)
+def test_covariance_of_winners_leaves_units_alone_that_never_win(wiring: Any, how: dict[str, Any]) -> None:
+    rule = cg.Covariance(0.05, 0.2, winners=StrongestWinners(), **how)
+    batches, w = wiring.start()
+    n, sites = wiring.n_post, wiring.n_sites
+    expected, mean = w.tolist(), [0.0] * wiring.post[0]
+    for batch, (learned, kept) in zip(batches, wiring.taught(rule, batches, w), strict=True):
+        before, samples = expected, batch.reshape(len(batch), -1).tolist()
+        ys = [[max(a, 0.0) for a in wiring.current(before, sample)] for sample in samples]
+        won = [[y[j] if y[j] == max(y[j % sites :: sites]) else 0.0 for j in range(n)] for y in ys]
+        active = [any(y[j] for y in won for j in range(u * sites, (u + 1) * sites)) for u in range(wiring.post[0])]
+        meets = [[(a - mean[j // sites]) * active[j // sites] for j, a in enumerate(y)] for y in won]
+        dw = wiring.moved(samples, meets, [[0.0] * n] * len(ys), before)
+        expected = wiring.applied(before, dw, rule, meets)
+        for unit in range(wiring.post[0]):
+            mine = [y[j] for y in won for j in range(unit * sites, (unit + 1) * sites)]
+            mean[unit] += 0.2 * (sum(mine) / len(mine) - mean[unit])
+        np.testing.assert_allclose(learned, expected, rtol=1e-9, atol=1e-10)
+        np.testing.assert_allclose(kept["mean"], mean, rtol=1e-12)
+    assert not np.allclose(expected, w, atol=1e-4)
 
 
 def gaussian(n: int = 400) -> Tensor:

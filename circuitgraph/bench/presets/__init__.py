@@ -23,12 +23,14 @@ from circuitgraph.bench.presets import (
     presynaptic,
     residual,
     soft,
+    softhebb,
     temporal,
 )  # fmt: skip
 from circuitgraph.bench.settings import Preset
 
 PRESETS: dict[str, Preset] = {
-    "softhebb": soft.PRESET,
+    "softhebb": softhebb.PRESET,
+    "soft": soft.PRESET,
     "best": best.PRESET,
     "optimal": optimal.PRESET,
     "bcm": bcm.PRESET,
@@ -50,9 +52,6 @@ PRESETS: dict[str, Preset] = {
     "pixels": pixels.PRESET,
 }
 """By the name on the command line; the first one is the default where it fits."""
-
-ALIASES = {"soft": "softhebb"}
-"""Other names for the same preset."""
 
 
 def presets_of(dataset: str) -> dict[str, Preset]:

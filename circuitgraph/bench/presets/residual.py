@@ -1,6 +1,6 @@
 """Inverted bottlenecks with shortcuts: 1x1, depthwise 3x3, 1x1 (Nimmo and Mondragon 2025; no number given)."""
 
-from circuitgraph.bench.presets.shared import HARD, rates_of, widths_of
+from circuitgraph.bench.presets.shared import SOFT, rates_of, widths_of
 from circuitgraph.bench.settings import Goal, Preset, Settings
 from circuitgraph.ir import Circuit, Shape, normal
 from circuitgraph.nets import residual_cnn
@@ -15,7 +15,7 @@ def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circui
     return residual_cnn(shape, widths=widths, rule=rules, depthwise_rule=depthwise, init=normal(25.0), rng=seed)
 
 
-_SETTINGS = HARD.changed({"decorrelate": 0.0, "hebbian_batch_size": 10})
+_SETTINGS = SOFT.changed({"readout_from": "last"})
 PRESET = Preset(
     "hebbian",
     "inverted bottlenecks with shortcuts, 4.03 million weights with the read-out",

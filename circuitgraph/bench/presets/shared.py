@@ -74,9 +74,11 @@ def three_layers(
 
 HARD = Settings(
     epochs=40, learning_rate=3e-4, weight_decay=1.0, label_smoothing=0.1, hebbian_batch_size=64, n_train=20_000,
-    whiten=9, decorrelate=0.005, standardize=True, flips=True,
+    whiten=9, decorrelate=0.005, standardize=True, flips=True, readout_from="all",
 )  # fmt: skip
 """What presets with hard winners share: whitened images, and layers whose correlations are taken away.
 
 Winners that are drawn to their inputs all go after what most inputs share, until that is gone.
 """
+SOFT = HARD.changed({"decorrelate": 0.0, "hebbian_batch_size": 10})
+"""What presets with soft winners share: whitened images; losers that unlearn need no other help."""
