@@ -52,10 +52,11 @@ def layer_outputs(circuit: Circuit) -> tuple[str, ...]:
 
 
 def pool_outputs(circuit: Circuit) -> tuple[str, ...]:
-    """Name the populations that pool learned features; those of `layer_outputs` in a circuit without pools."""
+    """Name the populations that pool learned features, and the outputs; `layer_outputs` in a circuit without pools."""
     depth = _depths(circuit, lambda p: not p.fixed)
-    pools = {p.post for p in circuit.projections if isinstance(p.topology, Pool)}
-    return tuple(n for n in _order(circuit) if n in pools and depth[n]) or layer_outputs(circuit)
+    pools = {p.post for p in circuit.projections if isinstance(p.topology, Pool) and depth[p.post]}
+    heard = {p.pre for p in circuit.projections if not p.delay}
+    return tuple(n for n in _order(circuit) if n in pools or n not in heard) if pools else layer_outputs(circuit)
 
 
 @torch.no_grad()

@@ -40,6 +40,7 @@ def test_the_outputs_of_layers_are_what_the_next_layer_reads() -> None:
     assert train.layer_outputs(shortcut()) == ("conv1", "pool1", "pool2")
     assert train.pool_outputs(shortcut()) == ("pool1", "pool2")
     assert train.layer_outputs(cg.Circuit().add("image", 4)) == ("image",)
+    assert train.pool_outputs(cg.lagani_cnn(depth="deep", rule=cg.SoftHebb(0.1))) == ("pool1", "pool3", "conv4")
     assert train.pool_outputs(cg.mlp([4, 3, 2], rule=cg.Oja(0.1))) == ("h1", "y")
 
 

@@ -27,7 +27,7 @@ _SETTINGS = Settings(
 )  # fmt: skip
 PRESET = Preset(
     "hebbian",
-    "784-2000-10: covariance rule, few units active, few changes applied",
+    "784-2000-10: covariance rule, one unit active, few changes applied",
     build,
     _SETTINGS,
     quick=_SETTINGS.changed({"scale": 0.25, "n_train": 10_000, "n_labelled": 20_000, "epochs": 10}),

@@ -8,7 +8,7 @@ from circuitgraph.ir import Circuit, Shape
 
 # For each layer: sigma_e, sigma_i (sites) and the width of the kernel.
 _SURROUND = ((0.5, 1.2, 5), (0.5, 1.0, 3), (0.4, 0.8, 3))
-STRENGTH = 0.3
+STRENGTH = 0.1
 
 
 def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circuit:
