@@ -45,7 +45,8 @@ results: $(VENV)/.installed
 	$(BIN)/python -m circuitgraph.bench communities --seeds 5 --json > $(RESULTS)/bench_communities.jsonl
 	$(BIN)/python -m circuitgraph.bench mnist --preset cortical-mlp --seeds 3 --json > $(RESULTS)/mnist-cortical-mlp.jsonl
 	$(BIN)/python -m circuitgraph.bench cifar10 --preset nhs --quick --json > $(RESULTS)/cifar10-nhs-quick.jsonl
-	rm -f $(RESULTS)/softhebb_communities.jsonl
+	rm -f $(RESULTS)/softhebb_communities.jsonl $(RESULTS)/hebbian_ablations.jsonl
+	$(BIN)/python benchmarks/hebbian_ablations.py --presets hard,soft --json
 	$(BIN)/python benchmarks/softhebb_communities.py --json
 	$(BIN)/python benchmarks/networkx_backend.py --json
 	$(BIN)/python benchmarks/networkx_suite.py --json
@@ -58,11 +59,15 @@ results: $(VENV)/.installed
 
 # The other rows of the comparison of presets, up to 20 minutes each per seed on two cores; then the comparison.
 SEEDS   ?= 1
-PRESETS := best bcm optimal hard temporal adaptive presynaptic dale depthwise residual lagani-short lagani-deep miconi hpca \
+PRESETS := best soft bcm optimal hard temporal adaptive presynaptic dale depthwise residual lagani-short lagani-deep miconi hpca \
 	patches kmeans pixels random backprop
 presets: $(VENV)/.installed
 	for p in $(PRESETS); do \
 		$(BIN)/python -m circuitgraph.bench cifar10 --preset $$p --seeds $(SEEDS) --json > $(RESULTS)/cifar10-$$p.jsonl || exit 1; \
+	done
+	$(BIN)/python -m circuitgraph.bench cifar100 --preset soft --seeds $(SEEDS) --json > $(RESULTS)/cifar100-soft.jsonl
+	for p in hebbnet krotov; do \
+		$(BIN)/python -m circuitgraph.bench mnist --preset $$p --seeds $(SEEDS) --json > $(RESULTS)/mnist-$$p.jsonl || exit 1; \
 	done
 	$(BIN)/python -m circuitgraph.bench table --write
 
