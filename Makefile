@@ -66,6 +66,7 @@ presets: $(VENV)/.installed
 		$(BIN)/python -m circuitgraph.bench cifar10 --preset $$p --seeds $(SEEDS) --json > $(RESULTS)/cifar10-$$p.jsonl || exit 1; \
 	done
 	$(BIN)/python -m circuitgraph.bench cifar100 --preset soft --seeds $(SEEDS) --json > $(RESULTS)/cifar100-soft.jsonl
+	$(BIN)/python -m circuitgraph.bench mnist --preset hebbnet --train-by random --seeds 3 --json > $(RESULTS)/mnist-hebbnet-random.jsonl
 	for p in hebbnet krotov; do \
 		$(BIN)/python -m circuitgraph.bench mnist --preset $$p --seeds $(SEEDS) --json > $(RESULTS)/mnist-$$p.jsonl || exit 1; \
 	done
