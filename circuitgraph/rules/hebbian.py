@@ -90,7 +90,8 @@ class Covariance(Rule):
 
     def terms(self, signals: Signals) -> Sequence[Part]:
         assert signals.y is not None
-        y, mean, moved = signals.y, signals.memory["mean"], []
+        y, mean = signals.y, signals.memory["mean"]
+        moved: Sequence[Part] = ()
         if self.winners is not None:
             won, moved = self.winners.judge(y, dict(signals.memory))
             y = won * y
