@@ -178,10 +178,10 @@ def test_what_a_preset_cannot_be_fitted_to_ends_with_code_2(monkeypatch: pytest.
     assert "too few images" in result.stderr
 
 
-def test_the_issues_name_of_a_preset_is_the_same_preset(tmp_path: Path) -> None:
-    result = run("digits", *SMALL, "--preset", "soft", "--out", str(tmp_path))
-    assert result.exit_code == 0, result.output
-    assert json.loads((tmp_path / "results.jsonl").read_text())["preset"] == "softhebb"
+def test_a_preset_that_does_not_fit_the_data_is_refused_with_those_that_do() -> None:
+    result = run("digits", "--preset", "soft")
+    assert result.exit_code == 2
+    assert "does not fit digits (got 'soft', expected one of softhebb" in " ".join(result.stderr.split())
 
 
 def test_any_preset_is_trained_by_gradient_when_asked(tmp_path: Path) -> None:
