@@ -14,7 +14,7 @@ def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circui
     keeps it so.  (The published preset has no inhibitory units: it takes absolute values of all weights.)
     """
     circuit = softhebb.build(shape, n_classes, settings, seed)
-    for name in ("pool1", "pool2"):
+    for name in [p.pre for p in circuit.projections if p.rule is not None and p.pre != "image"]:
         circuit = on_off(circuit.replace_population(name, neuron=None), name)
     return circuit
 
