@@ -46,7 +46,7 @@ results: $(VENV)/.installed
 	$(BIN)/python -m circuitgraph.bench mnist --preset cortical-mlp --seeds 3 --json > $(RESULTS)/mnist-cortical-mlp.jsonl
 	$(BIN)/python -m circuitgraph.bench cifar10 --preset nhs --quick --json > $(RESULTS)/cifar10-nhs-quick.jsonl
 	rm -f $(RESULTS)/softhebb_communities.jsonl $(RESULTS)/hebbian_ablations.jsonl
-	$(BIN)/python benchmarks/hebbian_ablations.py --presets hard,soft --json
+	$(BIN)/python benchmarks/hebbian_ablations.py --json
 	$(BIN)/python benchmarks/softhebb_communities.py --json
 	$(BIN)/python benchmarks/networkx_backend.py --json
 	$(BIN)/python benchmarks/networkx_suite.py --json
