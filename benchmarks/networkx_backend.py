@@ -98,8 +98,8 @@ def difference(a: Any, b: Any) -> float:
     if isinstance(a, Mapping):
         assert set(a) == set(b)
         return max((difference(v, b[k]) for k, v in a.items()), default=0.0)
-    if isinstance(a, set | frozenset):
-        return 0.0 if a == b else float("inf")
+    if isinstance(a, list):
+        return 0.0 if set(map(frozenset, a)) == set(map(frozenset, b)) else float("inf")
     return abs(a - b)
 
 
@@ -110,8 +110,12 @@ FLY: dict[str, Measure] = {
     "degree centralities": lambda g, u, c: {
         i: f(g) for i, f in enumerate((nx.degree_centrality, nx.in_degree_centrality, nx.out_degree_centrality))
     },
-    "weak components": lambda g, u, c: set(map(frozenset, nx.weakly_connected_components(g))),
-    "strong components": lambda g, u, c: set(map(frozenset, nx.strongly_connected_components(g))),
+    "degrees": lambda g, u, c: {i: dict(f()) for i, f in enumerate((g.degree, g.in_degree, g.out_degree))},
+    "weighted degrees": lambda g, u, c: {
+        i: dict(f(weight="weight")) for i, f in enumerate((g.degree, g.in_degree, g.out_degree))
+    },
+    "weak components": lambda g, u, c: list(nx.weakly_connected_components(g)),
+    "strong components": lambda g, u, c: list(nx.strongly_connected_components(g)),
     "pagerank": lambda g, u, c: nx.pagerank(g),
     "clustering": lambda g, u, c: nx.clustering(u),
     "directed clustering": lambda g, u, c: nx.clustering(g),
@@ -131,6 +135,8 @@ def finds(directed: Any, undirected: Any, groups: Groups) -> Groups:
 # What networkx finishes on the whole brain too.
 QUICK = (
     "degree centralities",
+    "degrees",
+    "weighted degrees",
     "weak components",
     "strong components",
     "pagerank",

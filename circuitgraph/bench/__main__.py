@@ -87,6 +87,7 @@ def bench(
     ] = None,
     hebbian_batch_size: Annotated[int | None, typer.Option(help="batch size of the unsupervised pass")] = None,
     hebbian_passes: Annotated[int | None, typer.Option(help="passes over the images without labels")] = None,
+    hebbian_decay: Annotated[bool | None, typer.Option(help="Hebbian rates fall linearly to zero over them")] = None,
     cutoff: Annotated[
         float | None, typer.Option(help="last layer: units with a smaller share of the win do not learn")
     ] = None,
@@ -128,6 +129,7 @@ def bench(
             "hebbian_lr": rates_of(hebbian_lr),
             "hebbian_batch_size": hebbian_batch_size,
             "hebbian_passes": hebbian_passes,
+            "hebbian_decay": hebbian_decay,
             "cutoff": cutoff,
             "normalize": normalize,
             "precision": precision,

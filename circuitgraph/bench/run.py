@@ -133,13 +133,14 @@ def _learn(
 ) -> Network:  # fmt: skip
     """Let rules act on training images without labels, on all layers at once or one after the other."""
     shown, size = data.images[: settings.n_train], settings.hebbian_batch_size
+    pace: dict[str, Any] = {"batch_size": size, "decay": settings.hebbian_decay, "rng": rng}
     with outcome.phase("unsupervised"):
         if preset.kind == "random" or not learning_layers(net.circuit):
             settle_memory(net, shown)
         elif preset.kind == "hebbian" and settings.training == "layers":
             report, passes = phases("unsupervised, layer by layer"), settings.passes()
-            net, outcome.norms = layer_by_layer(net, shown, batch_size=size, passes=passes, rng=rng, report=report)
+            net, outcome.norms = layer_by_layer(net, shown, passes=passes, report=report, **pace)
         elif preset.kind == "hebbian":
             report, n = phases("unsupervised"), settings.hebbian_passes
-            outcome.norms = unsupervised_pass(net, shown, batch_size=size, passes=n, rng=rng, report=report)
+            outcome.norms = unsupervised_pass(net, shown, passes=n, report=report, **pace)
     return net

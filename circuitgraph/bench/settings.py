@@ -25,6 +25,7 @@ class Settings(BaseModel):
     hebbian_lr: tuple[float, ...] = ()
     hebbian_batch_size: int = Field(10, ge=1)
     hebbian_passes: int = Field(1, ge=1)
+    hebbian_decay: bool = Field(False, description="rates fall linearly to zero over the passes")
     cutoff: float = Field(
         0.0, ge=0, lt=1, description="share of the win below which a unit of the widest layer does not learn"
     )

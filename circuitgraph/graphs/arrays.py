@@ -55,6 +55,11 @@ class Arrays:
         return np.repeat(np.arange(self.n, dtype=np.int32), np.diff(self.begins))
 
     @cached_property
+    def heard(self) -> np.ndarray:
+        """Count the entries that end at each node.  Shape: (N,) int64."""
+        return np.bincount(self.post, minlength=self.n)
+
+    @cached_property
     def n_edges(self) -> int:
         """Count the edges; of an undirected graph each once."""
         if self.directed:

@@ -24,9 +24,10 @@ def degrees(a: Arrays, side: Side = "in+out", *, weighted: bool = False) -> np.n
     if not a.directed:
         loop = a.pre == a.post
         return _out(a, weight) + _sums(a.pre[loop], None if weight is None else weight[loop], a.n)
-    if side != "in+out":
-        return _out(a, weight) if side == "out" else _sums(a.post, weight, a.n)
-    return _out(a, weight) + _sums(a.post, weight, a.n)
+    if side == "out":
+        return _out(a, weight)
+    into = a.heard.copy() if weight is None else _sums(a.post, weight, a.n)
+    return into if side == "in" else _out(a, weight) + into
 
 
 def _out(a: Arrays, weight: np.ndarray | None) -> np.ndarray:

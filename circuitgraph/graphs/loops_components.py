@@ -3,6 +3,8 @@
 import numpy as np
 from numba import njit
 
+_DONE = np.iinfo(np.int32).max
+
 
 @njit(cache=True, nogil=True)
 def weak_labels(begins, post):
@@ -40,38 +42,45 @@ def _find(root, i):
 def strong_labels(begins, post):
     """Find strong components, numbered in the order in which a depth-first search completes them (Tarjan, 1972)."""
     n = len(begins) - 1
-    label, seen, low = np.full(n, -1), np.full(n, -1), np.empty(n, np.int64)
-    at, path, held = begins[:-1].copy(), np.empty(n, np.int64), np.empty(n, np.int64)
-    time = count = n_held = 0
+    # One number says all that an edge asks of its end: 0 for new, _DONE for closed, else when it was met.
+    label, seen, low = np.empty(n, np.int64), np.zeros(n, np.int32), np.empty(n, np.int32)
+    at, path, held = begins[:-1].copy(), np.empty(n, np.int32), np.empty(n, np.int32)
+    time, count, n_held = np.int32(0), 0, 0
     for start in range(n):
-        if seen[start] >= 0:
+        if seen[start]:
             continue
-        path[0], depth = start, 1
-        seen[start] = low[start] = time
+        v, depth = start, 0
         time += 1
-        while depth:
-            v = path[depth - 1]
-            if at[v] < begins[v + 1]:
-                w = post[at[v]]
-                at[v] += 1
-                if seen[w] < 0:
-                    seen[w] = low[w] = time
-                    time += 1
-                    path[depth] = w
-                    depth += 1
-                elif label[w] < 0:
-                    low[v] = min(low[v], seen[w])
+        seen[v] = low[v] = time
+        while depth >= 0:
+            entry, lowest, child = at[v], low[v], -1
+            while entry < begins[v + 1]:
+                w = post[entry]
+                entry += 1
+                if seen[w] == 0:
+                    child = w
+                    break
+                lowest = min(lowest, seen[w])
+            at[v], low[v] = entry, lowest
+            if child >= 0:
+                path[depth] = v
+                depth += 1
+                v = child
+                time += 1
+                seen[v] = low[v] = time
                 continue
-            depth -= 1
-            if depth:
-                low[path[depth - 1]] = min(low[path[depth - 1]], low[v])
             held[n_held] = v
             n_held += 1
-            if low[v] == seen[v]:
-                while n_held and seen[held[n_held - 1]] >= seen[v]:
+            if lowest == seen[v]:
+                first = seen[v]
+                while n_held and seen[held[n_held - 1]] >= first:
                     n_held -= 1
-                    label[held[n_held]] = count
+                    label[held[n_held]], seen[held[n_held]] = count, _DONE
                 count += 1
+            depth -= 1
+            if depth >= 0:
+                v = path[depth]
+                low[v] = min(low[v], lowest)
     return label, count
 
 

@@ -141,7 +141,7 @@ class KrotovHopfield(Rule):
             raise RuleError(f"KrotovHopfield: top_k (got {self.top_k!r}, expected an integer of at least 2)")
 
     def current(self, w: Tensor) -> Tensor | None:
-        return None if self.p == 2 else w.sign() * w.abs().pow(self.p - 1)
+        return None if self.p == 2 else w.abs().pow_(self.p - 1).copysign_(w)
 
     def terms(self, signals: Signals) -> Sequence[Part]:
         assert signals.u is not None

@@ -66,6 +66,7 @@ def layer_by_layer(
     *,
     batch_size: int = 10,
     passes: Sequence[int] = (1,),
+    decay: bool = False,
     rng: torch.Generator,
     report: Report = silent,
     every: int = 50,
@@ -73,7 +74,8 @@ def layer_by_layer(
     """Train the layers of `learning_layers` one after the other; give the trained network and the weight norms.
 
     While a layer learns, all below it is fixed and in eval mode, computed for many batches at a time, and nothing above
-    is computed.  `passes` says how often each layer sees the images: one number for all, or one each.
+    is computed.  `passes` says how often each layer sees the images: one number for all, or one each.  With `decay` the
+    changes of a layer shrink linearly from batch to batch, the last one to nearly nothing.
 
     Shape: images (N, *input) uint8, 0 to 255.
 
@@ -83,12 +85,13 @@ def layer_by_layer(
     circuit, layers = net.snapshot(), learning_layers(net.circuit)
     passes = passes_of(layers, passes)
     size = batch_size if len(images) >= batch_size else len(images)
-    total, done, history, seen = sum(passes) * (len(images) // size), 0, [weight_norms(net)], frozenset[str]()
+    steps = len(images) // size
+    total, done, history, seen = sum(passes) * steps, 0, [weight_norms(net)], frozenset[str]()
     for names, n in zip(layers, passes, strict=True):
         needed = _ancestors(circuit, {circuit.projection(name).post for name in names})
         stage = _Stage(net, circuit, seen, needed)
-        for x in stage.shown(images, size, n, rng):
-            stage.layer.learn(stage.layer.step(x))
+        for i, x in enumerate(stage.shown(images, size, n, rng)):
+            stage.layer.learn(stage.layer.step(x), scale=1 - i / (n * steps) if decay else 1.0)
             done += 1
             if done % every == 0 or done == total:
                 norms = history[-1] | weight_norms(stage.layer)

@@ -14,11 +14,14 @@ def unsupervised_pass(
     *,
     batch_size: int = 10,
     passes: int = 1,
+    decay: bool = False,
     rng: torch.Generator,
     report: Report = silent,
     every: int = 50,
 ) -> list[dict[str, float]]:
     """Show images to a network and let its rules act after every batch.  Returns the mean weight norms on the way.
+
+    With `decay` the changes shrink linearly from batch to batch, the last one to nearly nothing.
 
     Shape: images (N, *input) uint8, 0 to 255.
     """
@@ -27,7 +30,8 @@ def unsupervised_pass(
     with torch.no_grad():
         for _ in range(passes):
             for batch in batches(len(images), batch_size, rng, least=batch_size if len(images) >= batch_size else 2):
-                net.learn(net.step(as_activity(images[batch.to(images.device)])))
+                scale = 1 - done / total if decay else 1.0
+                net.learn(net.step(as_activity(images[batch.to(images.device)])), scale=scale)
                 done += 1
                 if done % every == 0 or done == total:
                     history.append({"step": done} | weight_norms(net))

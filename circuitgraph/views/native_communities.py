@@ -15,7 +15,7 @@ from circuitgraph.graphs import modules
 from circuitgraph.graphs.arrays import Arrays
 from circuitgraph.graphs.degrees import degrees
 from circuitgraph.views.graph import Graph
-from circuitgraph.views.native_tools import Predicate, among, is_node, labels_of, sets_of
+from circuitgraph.views.native_tools import Predicate, among, is_node, labels_of, sets_by, sets_of
 
 
 def is_partition(G: Graph, communities: Any) -> bool:
@@ -57,12 +57,7 @@ def louvain_partitions(
         return np.array(order, np.int64)
 
     for labels in modules.louvain(G.arrays(weight), shuffled, resolution=resolution, threshold=threshold):
-        yield _sets(G, labels)
-
-
-def _sets(G: Graph, labels: np.ndarray) -> list[set[Any]]:
-    order = np.argsort(labels, kind="stable")
-    return sets_of(G, np.split(order, np.cumsum(np.bincount(labels))[:-1])) if len(labels) else []
+        yield sets_by(G, labels)
 
 
 def louvain_communities(
@@ -90,7 +85,7 @@ def leiden_communities(
     if not len(a.post):
         return [{name} for name in G.names]
     rng = nx.utils.create_py_random_state(seed).getrandbits(32)
-    return _sets(G, engine.leiden(_twice_loops(a), resolution=resolution, rng=rng).labels)
+    return sets_by(G, engine.leiden(_twice_loops(a), resolution=resolution, rng=rng).labels)
 
 
 def _twice_loops(a: Arrays) -> Any:

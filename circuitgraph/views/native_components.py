@@ -10,14 +10,14 @@ from circuitgraph.graphs import components
 from circuitgraph.graphs.components import Components
 from circuitgraph.graphs.paths import breadth_first
 from circuitgraph.views.graph import Graph
-from circuitgraph.views.native_tools import Predicate, named, sets_of
+from circuitgraph.views.native_tools import Predicate, named, sets_by, sets_of
 
 _POINTLESS = "Connectivity is undefined for the null graph."
 
 
 def connected_components(G: Graph) -> Iterator[set[Any]]:
     """Give sets of nodes that edges hold together."""
-    yield from sets_of(G, _weak(G).members)
+    yield from sets_by(G, _weak(G).labels)
 
 
 def number_connected_components(G: Graph) -> int:
@@ -37,7 +37,7 @@ def node_connected_component(G: Graph, n: Any) -> set[Any]:
 
 def weakly_connected_components(G: Graph) -> Iterator[set[Any]]:
     """Give sets of nodes that edges hold together, whatever their direction."""
-    yield from sets_of(G, _weak(G).members)
+    yield from sets_by(G, _weak(G).labels)
 
 
 def number_weakly_connected_components(G: Graph) -> int:
@@ -52,7 +52,7 @@ def is_weakly_connected(G: Graph) -> bool:
 
 def strongly_connected_components(G: Graph) -> Iterator[set[Any]]:
     """Give sets of nodes that all reach each other."""
-    yield from sets_of(G, _strong(G).members)
+    yield from sets_by(G, _strong(G).labels)
 
 
 def number_strongly_connected_components(G: Graph) -> int:
@@ -84,7 +84,7 @@ def condensation(G: Graph, scc: Any = None) -> Graph:
     parts = _strong(G)
     pre, post = components.condensed(G.arrays(None), parts)
     members = np.empty(parts.count, object)
-    members[:] = sets_of(G, parts.members)
+    members[:] = sets_by(G, parts.labels)
     mapping = {name: c for c, part in enumerate(members) for name in part}
     columns = {"members": members} if parts.count else {}
     return Graph.from_edges(range(parts.count), pre, post, node_columns=columns, graph={"mapping": mapping})

@@ -7,6 +7,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
+from circuitgraph.graphs.arrays import by_number
 from circuitgraph.graphs.ranks import ConvergenceError
 from circuitgraph.views.graph import Graph
 
@@ -156,6 +157,20 @@ def sets_of(G: Graph, members: Iterable[np.ndarray]) -> list[set[Hashable]]:
         [{'b'}]
     """
     return [set(named(G, part)) for part in members]
+
+
+def sets_by(G: Graph, labels: np.ndarray) -> list[set[Hashable]]:
+    """Name the nodes of each part, where every node has the number of its part.  Shape: labels (N,) integers.
+
+    Example:
+        >>> sets_by(Graph.from_edges("abc", [0], [1]), np.array([1, 0, 1])) == [{"b"}, {"a", "c"}]
+        True
+    """
+    if not len(labels):
+        return []
+    sizes = np.bincount(labels)
+    listed, ends = named(G, by_number(labels, len(sizes))), np.cumsum(sizes).tolist()
+    return [set(listed[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
 
 
 def dtype_of(G: Graph, weight: Any, default: float = 1) -> Any:

@@ -54,6 +54,21 @@ def test_the_first_layer_learns_what_it_learns_alone() -> None:
         torch.testing.assert_close(torch.tensor(net.snapshot().population("image").memory[key]), torch.tensor(value))
 
 
+def test_every_layer_starts_with_its_full_rate_where_rates_decay() -> None:
+    block = ConvLayer(4, 3, cg.Triangle(0.7), cg.SoftHebb(0.05), cg.Pool(2))
+    alone = cg.compile(hebbian_cnn((1, 8, 8), [block]))
+    train.unsupervised_pass(alone, images(), batch_size=4, passes=2, decay=True, rng=seeded())
+    fading, _ = train.layer_by_layer(
+        cg.compile(two_layers()), images(), batch_size=4, passes=(2, 1), decay=True, rng=seeded()
+    )
+    torch.testing.assert_close(fading.weights["image->conv1"], alone.weights["image->conv1"])
+    one, same = (
+        train.layer_by_layer(cg.compile(two_layers()), images(8), batch_size=8, decay=decay, rng=seeded())[0]
+        for decay in (True, False)
+    )
+    assert torch.equal(one.weights["pool1->conv2"], same.weights["pool1->conv2"])
+
+
 @pytest.mark.parametrize("build", [two_layers, shortcut])
 def test_the_second_layer_learns_from_the_first_one_in_eval_mode(build: object) -> None:
     """Do the same by hand: the lower layer's weights and statistics are fixed, the upper statistics are not."""

@@ -90,6 +90,18 @@ def test_an_unsupervised_pass_is_determined_by_its_seed_and_changes_weights() ->
     assert not torch.equal(a, small_net().weights["image->conv1"])
 
 
+def test_rates_that_decay_shrink_from_batch_to_batch() -> None:
+    net, hand = small_net(), small_net().train()
+    train.unsupervised_pass(net, images(), batch_size=4, passes=2, decay=True, rng=seeded())
+    rng, per_pass = seeded(), len(images()) // 4
+    with torch.no_grad():
+        for step in range(2 * per_pass):
+            if step % per_pass == 0:
+                order = torch.randperm(len(images()), generator=rng).split(4)
+            hand.learn(hand.step(train.as_activity(images()[order[step % per_pass]])), scale=1 - step / (2 * per_pass))
+    assert torch.equal(net.weights["image->conv1"], hand.weights["image->conv1"])
+
+
 def test_settling_memory_leaves_weights_as_they_were() -> None:
     net = small_net()
     before = {k: v.clone() for k, v in net.weights.items()}

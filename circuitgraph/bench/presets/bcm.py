@@ -16,13 +16,12 @@ def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circui
     )
 
 
-_SETTINGS = HARD.changed({"readout_from": "last"})
 PRESET = Preset(
     "hebbian",
     "BCM: winners above a sliding threshold grow, below it they weaken",
     build,
-    _SETTINGS,
-    quick=_SETTINGS.changed({"scale": 0.5, "n_train": 20_000, "epochs": 20}),
+    HARD,
+    quick=HARD.changed({"scale": 0.5, "n_train": 20_000, "epochs": 20}),
     source="Nimmo and Mondragon 2025",
     goals={"cifar10": Goal(75.3, 77.1), "cifar100": Goal()},
 )
