@@ -197,10 +197,8 @@ def _check_eval(neuron: Neuron, ports: Mapping[str, Tensor], memory: Mapping[str
     assert torch.isfinite(y).all(), f"{neuron!r}: output is not finite"
     for dtype in TOLERANCES:
         assert output(ports, dtype).dtype == dtype, f"{neuron!r}: output of {dtype} is {output(ports, dtype).dtype}"
-    turned = output({k: v.flip(0) for k, v in ports.items()}).flip(0)
-    _close(turned, y, 1e-12, f"{neuron!r}: output in another order of samples")
-    single = output({k: v[:1] for k, v in ports.items()})
-    _close(single, y[:1], 1e-12, f"{neuron!r}: output of one sample by itself, in eval")
+    _close(output({k: v.flip(0) for k, v in ports.items()}).flip(0), y, 1e-12, f"{neuron!r}: output in another order")
+    _close(output({k: v[:1] for k, v in ports.items()}), y[:1], 1e-12, f"{neuron!r}: output of one sample, in eval")
     _close(output({k: _strided(v) for k, v in ports.items()}), y, 1e-12, f"{neuron!r}: output of non-contiguous input")
     assert output({k: v[:0] for k, v in ports.items()}).shape == (0, *shape), f"{neuron!r}: output of an empty batch"
 
@@ -210,8 +208,8 @@ def _check_response(neuron: Neuron) -> None:
     y = neuron.respond(ladder)
     _close(ladder, torch.linspace(-3, 3, 50, dtype=torch.float64), 0, f"{neuron!r}: respond changed its argument")
     assert (y.diff() >= 0).all(), f"{neuron!r}: respond falls somewhere; put that part into drive"
-    single = torch.cat([neuron.respond(z[None]) for z in ladder])
-    _close(single, y, 1e-12, f"{neuron!r}: respond is not elementwise; put that part into drive")
+    alone = f"{neuron!r}: respond is not elementwise; put that part into drive"
+    _close(torch.cat([neuron.respond(z[None]) for z in ladder]), y, 1e-12, alone)
 
 
 def _check_gradient(neuron: Neuron, ports: Mapping[str, Tensor], memory: Mapping[str, Tensor]) -> None:
@@ -253,8 +251,7 @@ def _check_rule_on(rule: Rule, topology: Topology, pre: Shape, post: Shape) -> N
     _same(seen | memory | {"w": w}, given, f"{where}: changed before apply")
     whole = change(every, Reference(topology, pre, post))
     _close(change(every, fast), whole, 1e-10, f"{where}: kernel {fast.name} against reference")
-    single = torch.stack([change(at, fast) for at in every.split(1)]).sum(0)
-    _close(single, whole, 1e-10, f"{where}: sum over single samples")
+    _close(torch.stack([change(at, fast) for at in every.split(1)]).sum(0), whole, 1e-10, f"{where}: one by one")
     _close(change(every.flip(0), fast), whole, 1e-10, f"{where}: samples in another order")
     moved, turned = (_moved(where, t, memory, post[0]) for t in (terms, rule.terms(signals(every.flip(0)))))
     _same(turned, moved, f"{where}: samples in another order move memory", 1e-12)
@@ -262,6 +259,9 @@ def _check_rule_on(rule: Rule, topology: Topology, pre: Shape, post: Shape) -> N
     assert torch.isfinite(alone).all(), f"{where}: weights are not finite"
     prepare_change(rule, signals(every), w, fast, ends)()
     _close(w, alone, 1e-10, f"{where}: kernel {fast.name}, all in one pass")
+    kept = _copies({"w": w, **memory})
+    prepare_change(rule, signals(every[:0]), w, fast, ends)()
+    _same({"w": w, **memory}, kept, f"{where}: a batch of nothing changes")
 
 
 def _moved(where: str, parts: Iterable[Part], memory: Mapping[str, Tensor], units: int) -> dict[str, Tensor]:

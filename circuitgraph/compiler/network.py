@@ -188,10 +188,8 @@ class Network(AskedNetwork, nn.Module):
 
     def forward(self, x: Input) -> Tensor | dict[str, Tensor]:
         """Run one step from rest and return the output: a tensor, or a mapping if several populations are outputs."""
-        state = self.step(x)
-        if len(self.plan.outputs) == 1:
-            return state[self.plan.outputs[0]]
-        return {name: state[name] for name in self.plan.outputs}
+        state, names = self.step(x), self.plan.outputs
+        return state[names[0]] if len(names) == 1 else {name: state[name] for name in names}
 
     @at_work
     def run(
@@ -244,7 +242,7 @@ class Network(AskedNetwork, nn.Module):
             raise NumericError(f"learn: scale (got {scale!r}, expected a finite number)")
         commits = []
         for p, rule in self._learners(only):
-            signals = signals_of(p, rule, state, memory_of(self.memory, p.post))
+            signals = signals_of(p, rule, state, memory_of(self.memory, p.post), self.circuit)
             if signals is not None:
                 parts = self.weights[p.name], kernel_of(self.kernels, p.name), ends_of(self.ends, p.name)
                 where = f"projection {p.name!r}"
@@ -375,15 +373,16 @@ class Network(AskedNetwork, nn.Module):
             if not (kept := neuron_memory(self.circuit, self.memory, op.population)):
                 continue
             new = {k: v.clone() for k, v in kept.items()}
-            op.neuron.learn({c: t for (pop, c), t in state.columns.items() if pop == op.population}, new)
+            columns = {c: t for (pop, c), t in state.columns.items() if pop == op.population}
+            if all(len(t) for t in columns.values()):  # a batch of nothing says nothing
+                op.neuron.learn(columns, new)
             for key, old in kept.items():
                 if isinstance(old, nn.Parameter):  # gradients train it
                     continue
                 value = new[key] if reduce is None else mean_change(old, new[key], reduce, processes)
                 if value.device.type == "cpu" and not torch.isfinite(value).all():
-                    raise NumericError(
-                        f"population {op.population!r}: memory {key!r} would hold NaN or infinity; check inputs"
-                    )
+                    got = f"memory {key!r} would hold NaN or infinity; check inputs"
+                    raise NumericError(f"population {op.population!r}: {got}")
                 pairs.append((old, value))
         return pairs
 

@@ -26,18 +26,30 @@ def arriving(
     return ago[delay - 1] if len(ago) >= delay else None
 
 
-def signals_of(p: Projection, rule: Rule, state: State, memory: Mapping[str, Tensor]) -> Signals | None:
-    """Find what a projection's synapses saw; None while nothing has arrived through its delay."""
+def signals_of(
+    p: Projection, rule: Rule, state: State, memory: Mapping[str, Tensor], circuit: Circuit
+) -> Signals | None:
+    """Find what a projection's synapses saw; None while nothing has arrived through its delay.
+
+    A rule that hears the cosine gets no u where other projections land on the port as well: theirs is not its input.
+    """
     past = state.past.get(p.pre, ())
     if p.delay and len(past) <= p.delay:
         return None
     x = past[p.delay] if p.delay else state.columns.get((p.pre, "y"))
     u, y = state.columns.get((p.post, p.port)), state.columns.get((p.post, "y"))
-    missing = [c for c, column in (("x", x), ("u", u), ("y", y)) if column is None and c in ("x", *rule.reads)]
+    own = rule.hears_cosine and not _lands_alone(p, circuit)
+    u = None if own else u
+    read = ("x", *(c for c in rule.reads if not (own and c == "u")))
+    missing = [c for c, column in (("x", x), ("u", u), ("y", y)) if column is None and c in read]
     if x is None or missing:
         got = f"got no {' and no '.join(missing)}, which {rule!r} reads"
         raise StateError(f"projection {p.name!r}: the state lacks columns ({got}); learn from a state of this network")
     return Signals(x, u, y, {key: memory[p.memory_key(key)] for key in rule.memory((1,))})
+
+
+def _lands_alone(p: Projection, circuit: Circuit) -> bool:
+    return sum((q.post, q.port) == (p.post, p.port) for q in circuit.projections) == 1
 
 
 def rule_keys(circuit: Circuit, name: str) -> set[str]:

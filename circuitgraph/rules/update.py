@@ -31,11 +31,14 @@ def prepare_change(
 ) -> Callable[[], None]:
     """Work out what a rule does to weights; the function returned does it, in place, and does not fail.
 
-    Where the kernel can, terms, rate and unit norm become one pass that reads and writes each synapse once.
+    Where the kernel can, terms, rate and unit norm become one pass that reads and writes each synapse once.  A batch of
+    nothing changes nothing.
 
     Raises:
         NumericError: as `weight_change`.
     """
+    if not len(signals.x) and reduce is None:
+        return lambda: None
     parts = _parts(rule, signals, w, kernel, ends)
     moved = _moved(parts, signals, reduce, where)
     update = None if reduce is not None else _fused(rule, parts, w, kernel, ends, scale)
@@ -59,8 +62,8 @@ def _parts(rule: Rule, signals: Signals, w: Tensor, kernel: Kernel, ends: Ends) 
 def heard(rule: Rule, signals: Signals, w: Tensor, kernel: Kernel, ends: Ends) -> Signals:
     """Replace u by what the rule hears, where that is not the input of the port."""
     current = rule.current(w)
-    if current is not None:
-        signals = replace(signals, u=kernel.push(signals.x, current))
+    if current is not None or (rule.hears_cosine and signals.u is None):
+        signals = replace(signals, u=kernel.push(signals.x, w if current is None else current))
     if not rule.hears_cosine:
         return signals
     weights = w if current is None else current
@@ -74,6 +77,8 @@ def _moved(
 ) -> dict[str, Tensor]:
     """Say what memory becomes; over processes, the mean of what each would make of it."""
     moved = {part.key: part.value for part in parts if isinstance(part, Moved)}
+    if not len(signals.x):
+        moved = {key: signals.memory[key].clone() for key in moved}
     for key, value in moved.items():
         if reduce is not None:
             old, processes = signals.memory[key], torch.ones((), device=value.device)

@@ -385,3 +385,23 @@ def test_a_network_of_no_projection_passes_its_input_on() -> None:
     assert net(torch.tensor([[-1.0, 1.0]])).tolist() == [[0.0, 1.0]]
     assert net.device == torch.device("cpu")
     assert "2 neurons" in repr(net)
+
+
+def test_a_batch_of_nothing_teaches_nothing() -> None:
+    rule, neuron = cg.BCM(0.1), cg.Homeostatic()
+    net = cg.compile(cg.Circuit().add("x", 3).connect("x", "y", cg.Dense(), units=2, neuron=neuron, rule=rule))
+    before = net.snapshot()
+    net.train().learn(net.step(torch.zeros(0, 3)))
+    assert net.snapshot() == before
+    net.learn(net.step(torch.ones(4, 3)))
+    assert net.snapshot() != before
+
+
+def test_a_process_without_samples_takes_part_in_the_mean() -> None:
+    """It has to be heard by the others, whose sums wait for it, and says what it knew before."""
+    summed: list[torch.Tensor] = []
+    net = cg.compile(cg.Circuit().add("x", 3).connect("x", "y", cg.Dense(), units=2, rule=cg.BCM(0.1)))
+    before = {key: v.clone() for key, v in net.memory["y"].values.items()}
+    net.train().learn(net.step(torch.zeros(0, 3)), reduce=summed.append)
+    assert summed
+    assert all(torch.equal(before[key], v) for key, v in net.memory["y"].values.items())

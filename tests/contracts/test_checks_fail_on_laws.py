@@ -108,8 +108,8 @@ class ColumnWithoutBatch(cg.Linear):
         (DropsSites, r"output \(5, 1, 3\), expected \(5, 4, 3\)"),
         (Explodes, "not finite"),
         (Promotes, "output of torch.float32 is torch.float64"),
-        (MindsOthers, "one sample by itself"),
-        (MindsOrder, "another order of samples"),
+        (MindsOthers, "output of one sample, in eval"),
+        (MindsOrder, "output in another order"),
         (WritesInput, "port 'in'|order of samples"),
         (NoGradient, "no gradient|not finite"),
         (Falls, "respond falls"),
@@ -305,8 +305,8 @@ def test_check_competition_finds(cls: type[Winners], message: str) -> None:
 @pytest.mark.parametrize(
     ("cls", "message"),
     [
-        (BatchMean, "sum over single samples"),
-        (OrderMatters, "single samples|another order"),
+        (BatchMean, "one by one"),
+        (OrderMatters, "one by one|another order"),
         (ReadsWhatItDidNotAskFor, r"reads=\('x', 'u'\)"),
         (SpoilsActivity, "changed before apply"),
         (BlowsUp, "weights are not finite"),

@@ -187,3 +187,15 @@ def test_apply_divides_by_the_largest_change_of_layer_or_neuron() -> None:
         w = torch.zeros(4)
         cg.Hebb(0.1, normalize=normalize).apply(w, Change(dw, dw.abs().amax()), ends, scale=2.0)
         torch.testing.assert_close(w, 0.2 * expected)
+
+@pytest.mark.parametrize("rule", [cg.HardWTA(0.1, cosine=True), cg.BCM(0.1, cosine=True, unit_norm=False)], ids=repr)
+def test_the_cosine_is_of_the_projections_own_input_where_others_land_too(rule: cg.Rule) -> None:
+    """What another projection brings to the port changes neither who wins nor by how much."""
+    alone = cg.Circuit().add("x", 6).connect("x", "y", cg.Dense(), units=4, rule=rule)
+    both = alone.add("z", 5).connect("z", "y", cg.Dense(), weight=cg.normal(50.0))
+    x, z = unit_inputs(6, 0), unit_inputs(5, 1)
+    nets = cg.compile(alone), cg.compile(both)
+    for net, given in zip(nets, ({"x": x}, {"x": x, "z": z}), strict=True):
+        net.train().learn(net.step(given))
+    torch.testing.assert_close(nets[0].weights["x->y"], nets[1].weights["x->y"])
+    assert not torch.equal(nets[0].weights["x->y"], cg.compile(alone).weights["x->y"])
