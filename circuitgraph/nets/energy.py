@@ -56,7 +56,7 @@ def energy_cnn(
     For each path (i from 1): image -> white_i, a patch whitened and divided by its contrast; -> words_i, what exceeds a
     threshold of the likeness to words and to their opposites; -> blurred_i, a weighted mean over neighbours; -> even_i,
     principal components; -> parts_i, patches of those, whitened and scaled to norm 1; -> codes_i, the squared likeness
-    to words; -> pool_i, the mean over a few cells.  All weights are fixed.
+    to words; -> pool_i, the mean over a few cells.  Weights are fixed, but for those of words and codes.
 
     Raises:
         ShapeError: for no paths, or one that does not fit on the image.
@@ -113,7 +113,8 @@ def _add_path(circuit: Circuit, path: EnergyPath, i: int, rng: np.random.Generat
         (f"white{i}", f"words{i}", Conv(1), 2 * path.words, biased),
         *(deep if path.codes else ()),
     ):
-        circuit = circuit.connect(pre, post, law, units=units, neuron=neuron, weight=normal(), fixed=True, rng=rng)
+        fixed = post not in (f"words{i}", f"codes{i}")
+        circuit = circuit.connect(pre, post, law, units=units, neuron=neuron, weight=normal(), fixed=fixed, rng=rng)
     high, wide = circuit.population(top).shape[1:]
     if min(high, wide) < path.cells:
         raise ShapeError(f"EnergyPath: cells (got {path.cells}, expected at most {min(high, wide)})")

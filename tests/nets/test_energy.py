@@ -38,7 +38,9 @@ def test_paths_stand_side_by_side_and_a_short_one_pools_its_words(fitted: cg.Cir
     assert shapes["pool1"] == (10, 2, 2)
     assert shapes["pool2"] == (14, 2, 2)
     assert "codes2" not in shapes
-    assert all(p.fixed and p.rule is None for p in fitted.projections)
+    assert not any(p.rule for p in fitted.projections)
+    free = ["white1->words1", "parts1->codes1", "white2->words2"]
+    assert [p.name for p in fitted.projections if not p.fixed] == free
 
 
 def test_fitting_changes_weights_only_and_is_the_same_for_the_same_seed(fitted: cg.Circuit) -> None:

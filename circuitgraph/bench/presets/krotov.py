@@ -9,13 +9,13 @@ from circuitgraph.rules import KrotovHopfield
 
 def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circuit:
     """Let 2,000 units hear all of the image, scaled to norm 1, and answer by the power 4.5 of what they hear."""
-    (units,), (rate,) = widths_of(settings, (2000,)), rates_of(settings, (0.04,))
+    (units,), (rate,) = widths_of(settings, (2000,)), rates_of(settings, (0.2,))
     return krotov(shape, units, rule=KrotovHopfield(rate, delta=0.4, top_k=7, p=3.0), rng=seed)
 
 
 _SETTINGS = Settings(
-    epochs=50, learning_rate=1e-3, weight_decay=0.01, hebbian_batch_size=100, hebbian_passes=20, precision="fp32",
-    dropout=0.0, standardize=True,
+    epochs=60, learning_rate=3e-3, weight_decay=0.01, label_smoothing=0.1, hebbian_batch_size=100, hebbian_passes=20,
+    hebbian_decay=True, precision="fp32", dropout=0.0, standardize=True,
 )  # fmt: skip
 PRESET = Preset(
     "hebbian",
