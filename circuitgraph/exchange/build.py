@@ -1,7 +1,7 @@
 """A circuit in the making: populations whose neurons are still being told what they do."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -11,7 +11,7 @@ from circuitgraph.errors import StructureError
 from circuitgraph.ir import Circuit, Population, Projection, Shape, Topology, n_neurons
 from circuitgraph.neurons import Bias, Chain, Linear, Neuron
 from circuitgraph.neurons.bias import named
-from circuitgraph.topologies import Explicit, OneToOne
+from circuitgraph.topologies import Conv, Explicit, OneToOne, Pruned
 
 Layout = Literal["plain", "time", "nodes"]
 _TAKEN = frozenset(dir(nn.ModuleDict()) + dir(nn.ParameterDict()))
@@ -126,6 +126,20 @@ class Build:
         post = self.add(name, (n,))
         self.connect(x.population, post, Explicit(np.arange(n), np.arange(n)))
         return dataclasses.replace(x, population=post, flat=False, open=True)
+
+    def side_by_side(self, terms: Sequence[Signal], name: str) -> str:
+        """Add a population whose units are those of several signals, one after the other; flat ones by neurons."""
+        shapes = [self.populations[x.population].shape for x in terms]
+        sizes = [n_neurons(s) if x.flat else s[0] for x, s in zip(terms, shapes, strict=True)]
+        sites: Shape = () if terms[0].flat else shapes[0][1:]
+        post, begin = self.add(name, (sum(sizes), *sites)), 0
+        for x, n in zip(terms, sizes, strict=True):
+            unit = np.arange(n)
+            # A slot of Conv(1) is a pair of units, in rows of the presynaptic ones.
+            law = Pruned(Conv(1), (begin + unit) * n + unit) if sites else Explicit(unit, begin + unit)
+            self.connect(x.population, post, law)
+            begin += n
+        return post
 
     def land(self, x: Signal, post: str, delay: int = 0) -> None:
         """Let a signal arrive at a population: what reached only it lands there directly, else by a relay.

@@ -13,11 +13,11 @@ from circuitgraph.exchange.graphs import graph_conv
 from circuitgraph.exchange.layers import LAYERS, flatten, pool
 from circuitgraph.exchange.recurrent import Layers, recurrent
 from circuitgraph.exchange.trace import Example, is_graph_layer, trace
-from circuitgraph.ir import Circuit, n_neurons
+from circuitgraph.ir import Circuit, Shape, n_neurons
 
 KNOWN = (
     "supported are Linear, Conv1d to 3d, BatchNorm, max, mean and adaptive pooling, activations, dropout, flatten, "
-    "additions, mean over sites, RNN, GRU, LSTM and PyG's GCNConv"
+    "additions, concatenation of units, mean over sites, RNN, GRU, LSTM and PyG's GCNConv"
 )
 
 
@@ -26,7 +26,8 @@ def from_torch(module: nn.Module, example: Example) -> Circuit:
 
     Layers become projections and the populations that they end at, named by their path with "_" for "."; what follows
     elementwise (batch normalisation, bias, activation) becomes the population's neuron, with trained values as memory.
-    Additions are several projections onto one population. Flattening is nothing: wiring all to all reads any sites.
+    Additions are several projections onto one population, concatenations too, each onto units of its own. Flattening is
+    nothing: wiring all to all reads any sites.
 
     Over time, the circuit is one step: `compile(circuit).run(x)` takes (time, batch, features), whatever batch_first
     says, and gives an output for every step, also where the module returns the last one only. Over a graph, an input
@@ -119,6 +120,8 @@ class _Reader:
     def _call_function(self, node: fx.Node) -> Any:
         if node.target in ADDITIONS:
             return self._add(node)
+        if node.target in CONCATENATIONS:
+            return self._concatenate(node)
         if node.target is operator.getitem:
             return self._item(node)
         return self._named(node, getattr(node.target, "__name__", str(node.target)))
@@ -152,6 +155,25 @@ class _Reader:
             # The same population twice is wired twice.
             self.build.land(dataclasses.replace(term, open=term.open and a.population != b.population), post)
         return dataclasses.replace(a, population=post, open=True)
+
+    def _concatenate(self, node: fx.Node) -> Signal:
+        """Read a concatenation of units: axis 1, over time the last one."""
+        at, given = self._at(node, "cat"), dict[str, Any](zip(("tensors", "dim"), node.args, strict=False))
+        given |= node.kwargs
+        terms, dim = self._value(given.get("tensors", ())), given.get("dim", given.get("axis", 0))
+        if not terms or not all(isinstance(t, Signal) for t in terms):
+            refuse(at, "a concatenation of what is no activity", KNOWN)
+        rank, first = len(node.meta["shape"]), terms[0]
+        if dim % rank != (rank - 1 if first.layout == "time" else 1):
+            refuse(at, f"a concatenation along axis {dim}", "concatenate units: channels or features")
+        views = {(t.layout, t.flat or len(self._shape(t)) == 1, t.last, t.swapped) for t in terms}
+        if len(views) > 1 or len({self._shape(t)[1:] for t in terms if not t.flat}) > 1:
+            refuse(at, f"a concatenation of {', '.join(str(self._shape(t)) for t in terms)}", "give all the same sites")
+        terms = [dataclasses.replace(t, flat=t.flat or len(self._shape(t)) == 1) for t in terms]
+        return dataclasses.replace(first, population=self.build.side_by_side(terms, at), flat=False, open=True)
+
+    def _shape(self, x: Signal) -> Shape:
+        return self.build.populations[x.population].shape
 
     def _item(self, node: fx.Node) -> Any:
         value, key = self._value(node.args[0]), node.args[1]
@@ -283,6 +305,7 @@ def _squeezed(reader: _Reader, node: fx.Node, x: Any) -> Signal:
 
 
 ADDITIONS = (operator.add, operator.iadd, torch.add)
+CONCATENATIONS = (torch.cat, torch.concat, torch.concatenate)
 VIEWS: dict[str, Callable[[_Reader, fx.Node, Any], Signal]] = {
     "view": _reshaped, "reshape": _reshaped, "flatten": _flattened, "mean": _mean, "squeeze": _squeezed,
     "transpose": _swapped, "permute": _swapped, "swapaxes": _swapped,

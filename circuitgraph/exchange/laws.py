@@ -52,6 +52,25 @@ def whole(circuit: Circuit, p: Projection) -> tuple[Any, np.ndarray]:
     return law, weight
 
 
+def block_of(circuit: Circuit, p: Projection) -> tuple[int, int] | None:
+    """Tell which postsynaptic units, from one to before another, repeat the presynaptic ones; None if that is not so.
+
+    Onto a population without sites, neurons are repeated, whatever shape they have.
+    """
+    (pre, post), law = circuit.shapes(p), p.topology
+    if not p.fixed or not (p.weight == 1).all():
+        return None
+    if isinstance(law, Pruned) and law.topology == Conv(1):
+        n, at_pre, at_post = pre[0], law.keep % pre[0], law.keep // pre[0]
+    elif isinstance(law, Explicit) and len(post) == 1:
+        n, at_pre, at_post = n_neurons(pre), law.pre, law.post
+    else:
+        return None
+    begin = int(at_post[0]) if len(at_post) else 0
+    whole = np.array_equal(at_pre, np.arange(n)) and np.array_equal(at_post, begin + np.arange(n))
+    return (begin, begin + n) if whole else None
+
+
 def takes_bias(circuit: Circuit, p: Projection) -> bool:
     """Tell whether torch's layer for this law has a bias for each postsynaptic unit."""
     law, (_, post) = whole(circuit, p)[0], circuit.shapes(p)

@@ -10,7 +10,7 @@ from circuitgraph.compiler import Network
 from circuitgraph.compiler.plan import make_plan, neuron_of
 from circuitgraph.errors import StructureError
 from circuitgraph.exchange.cells import cell_of
-from circuitgraph.exchange.laws import takes_bias, whole, write_law
+from circuitgraph.exchange.laws import block_of, takes_bias, whole, write_law
 from circuitgraph.exchange.responses import Fires, parts_of, plain, write_response
 from circuitgraph.exchange.sheet import Sheet
 from circuitgraph.exchange.steps import Steps
@@ -75,6 +75,8 @@ class _Ordered(nn.Module):
 class _Writer:
     """Writes populations in their order; `nodes` holds the output of each."""
 
+    units_axis = 1
+
     def __init__(self, circuit: Circuit) -> None:
         self.circuit, self.sheet, self.plan = circuit, Sheet(), make_plan(circuit)
         self.nodes: dict[str, fx.Node] = {}
@@ -112,6 +114,8 @@ class _Writer:
     def port(self, name: str, port: str, given: fx.Node | None, bias: Tensor | None = None) -> tuple[fx.Node, bool]:
         """Add up what arrives at a port; say whether a layer has taken the bias along."""
         arriving = [p for p in self.circuit.projections if p.post == name and p.port == port]
+        if given is None and (parts := self.side_by_side(arriving)):
+            return self.sheet.function(torch.cat, [self.folded(p) for p in parts], self.units_axis), False
         host = next((p.name for p in arriving if takes_bias(self.circuit, p)), None) if bias is not None else None
         total = given
         for p in arriving:
@@ -121,12 +125,29 @@ class _Writer:
             raise StructureError(f"to_torch: population {name!r}: nothing reaches port {port!r}; connect something")
         return total, host is not None
 
+    def side_by_side(self, arriving: list[Projection]) -> list[Projection]:
+        """Order projections by the units that repeat what they bring, where each has its own units and none is left."""
+        blocks = [(block, p) for p in arriving if not p.delay and (block := block_of(self.circuit, p))]
+        if len(blocks) < max(2, len(arriving)):
+            return []
+        blocks.sort(key=lambda found: found[0])
+        starts, ends = [block[0] for block, _ in blocks], [block[1] for block, _ in blocks]
+        size = self.circuit.population(arriving[0].post).shape[0]
+        return [p for _, p in blocks] if [*starts, size] == [0, *ends] else []
+
+    def folded(self, p: Projection) -> fx.Node:
+        """Read what arrives, with its sites folded where the population has none."""
+        pre, post = self.circuit.shapes(p)
+        return self.sheet.flat(self.read(p)) if len(pre) > 1 and len(post) == 1 else self.read(p)
+
     def read(self, p: Projection) -> fx.Node:
         return self.nodes[p.pre]
 
 
 class _Sequence(_Writer):
     """Writes over a whole sequence at once: loops as layers, and what torch's layers do to the last axis."""
+
+    units_axis = -1
 
     def is_whole(self) -> bool:
         """Tell whether every loop is a layer, and all else works on the last axis of (time, batch, units)."""
@@ -138,7 +159,9 @@ class _Sequence(_Writer):
             if any(p.delay for p in arriving) or neuron_of(self.circuit, name).keeps:
                 if cell_of(self.circuit, name) is None:
                     return False
-            elif not all(map(self._is_last, arriving)) or not all(_is_last(n) for n, _ in parts):
+            elif not (all(map(self._is_last, arriving)) or self.side_by_side(arriving)) or not all(
+                _is_last(n) for n, _ in parts
+            ):
                 return False
         return len(self.plan.outputs) == 1
 

@@ -42,6 +42,34 @@ class Views(nn.Module):
         return self.out(self.norm(y.view(y.size(0), -1)).tanh())
 
 
+class Grown(nn.Module):
+    """A dense block: each layer hears all before it; its features, and those of a short way, are read side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(2, 4, 3, padding=1), nn.Conv2d(6, 3, 3, padding=1)
+        self.norm = nn.BatchNorm2d(6)
+        self.pool, self.short = nn.AdaptiveAvgPool2d(1), nn.Conv2d(2, 1, 3, stride=3)
+        self.out = nn.Linear(9 + 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.cat([x, torch.relu(self.conv1(x))], 1)
+        z = torch.cat((y, self.conv2(torch.relu(self.norm(y)))), dim=-3)
+        return self.out(torch.concat([self.pool(z).flatten(1), self.short(x).flatten(1)], axis=1))
+
+
+class SideBySide(nn.Module):
+    """Two recurrent layers, read side by side at every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru, self.rnn = nn.GRU(5, 4), nn.RNN(5, 3)
+        self.out = nn.Linear(7, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(torch.cat([self.gru(x)[0], self.rnn(x)[0]], dim=2))
+
+
 class LastStep(nn.Module):
     """Two layers of a recurrent network and a read-out of the last step."""
 
@@ -87,6 +115,7 @@ def feedforward() -> dict[str, tuple[nn.Module, Tensor]]:
         "softmax": (nn.Sequential(nn.Conv1d(3, 4, 1), nn.Softmax(1)), line),
         "residual": (Residual(), image),
         "views": (Views(), line),
+        "dense block": (Grown(), image),
         "nothing": (nn.Sequential(nn.Identity(), nn.Dropout()), torch.randn(5, 4)),
     }
 
@@ -136,3 +165,15 @@ def layers(request: pytest.FixtureRequest, lived_in: Callable[[nn.Module], nn.Mo
 @pytest.fixture(params=over_time())
 def sequence(request: pytest.FixtureRequest) -> tuple[nn.Module, Tensor]:
     return over_time()[request.param]
+
+
+@pytest.fixture
+def dense_block() -> tuple[nn.Module, Tensor]:
+    module, x = feedforward()["dense block"]
+    return module.eval(), x
+
+
+@pytest.fixture
+def side_by_side() -> tuple[nn.Module, Tensor]:
+    torch.manual_seed(0)
+    return SideBySide().eval(), torch.randn(6, 3, 5)

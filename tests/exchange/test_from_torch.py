@@ -175,7 +175,18 @@ class Nested(nn.Module):
         return self.stage(x)
 
 
+class Joined(nn.Module):
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.conv, self.axis = nn.Conv1d(3, 3, 1), axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.conv(x)], self.axis)
+
+
 REFUSED = {
+    "samples joined": (Joined(0), torch.randn(2, 3, 5), "a concatenation along axis 0; concatenate units"),
+    "sites joined": (Joined(-1), torch.randn(2, 3, 5), "a concatenation along axis -1"),
     "a branch": (Branch(), torch.randn(2, 3), "torch.fx cannot trace it"),
     "a product": (Nested(Product()), torch.randn(2, 3), r"stage\.1\.mul: the operation 'mul'"),
     "a layer": (Nested(nn.LayerNorm(3)), torch.randn(2, 3), r"stage\.1 \(LayerNorm\).*supported are Linear"),
@@ -264,3 +275,11 @@ def test_a_network_that_was_read_is_pruned_by_community() -> None:
     cg.structural.Prune(Magnitude(), Count(2), units=True)(net)
     assert net.circuit.population("0").n_units == 4
     assert len(net.memory["0"].values["bias"]) == 4
+
+
+def test_a_concatenation_gives_each_part_units_of_its_own() -> None:
+    circuit = from_torch(Joined(1), torch.randn(2, 3, 5))
+    assert circuit.population("cat").shape == (6, 5)
+    pairs = [(p.pre, circuit.slots(p).pre.tolist(), circuit.slots(p).post.tolist()) for p in circuit.projections[1:]]
+    assert pairs == [("x", [0, 1, 2], [0, 1, 2]), ("conv", [0, 1, 2], [3, 4, 5])]
+    assert all(p.fixed for p in circuit.projections[1:])

@@ -50,6 +50,25 @@ def test_recurrent_layers_come_back_whole(sequence: tuple[nn.Module, Tensor]) ->
     assert sum(isinstance(m, type(cell)) for m in back.modules()) == cell.num_layers
 
 
+def test_what_stands_side_by_side_is_concatenated_again(dense_block: tuple[nn.Module, Tensor]) -> None:
+    module, x = dense_block
+    circuit = from_torch(module, x)
+    assert to_torch(circuit).code.count("torch.cat") == 3
+    smaller, _ = cg.RemoveUnits("conv1", [1]).apply(circuit)  # a gap: nobody speaks for one unit any more
+    gapped = to_torch(smaller)
+    assert gapped.code.count("torch.cat") == 2
+    close(gapped(x), cg.compile(smaller).eval()(x))
+
+
+def test_steps_side_by_side_are_concatenated_along_the_last_axis(side_by_side: tuple[nn.Module, Tensor]) -> None:
+    module, x = side_by_side
+    circuit = from_torch(module, x)
+    close(cg.compile(circuit).eval().run(x)[0], module(x))
+    back = to_torch(circuit)
+    close(back(x), module(x))
+    assert {nn.GRU, nn.RNN, nn.Linear} <= {type(m) for m in back.modules()}
+
+
 def test_a_pruned_network_is_written_as_it_is(layers: tuple[nn.Module, Tensor]) -> None:
     module, x = layers
     circuit = from_torch(module, x)

@@ -24,12 +24,18 @@ def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circui
         top = (_TOP[depth], 3, 0.25, 0.01, 1.0, Pool(2, how="mean"))
         rows = (*rows, *(_BETWEEN,) * (depth - 3), top)
     widths, rates = widths_of(settings, [row[0] for row in rows]), rates_of(settings, [row[3] for row in rows])
+    gray = 3 / shape[0]  # fewer channels than the published three sum to a smaller u
     layers = [
         ConvLayer(
             widths[i],
             kernel,
             Triangle(power),
-            SoftHebb(rates[i], t, normalize=settings.normalize, cutoff=settings.cutoff if i == depth - 1 else 0.0),
+            SoftHebb(
+                rates[i],
+                t * gray if i == 0 else t,
+                normalize=settings.normalize,
+                cutoff=settings.cutoff if i == depth - 1 else 0.0,
+            ),
             pool,
         )
         for i, (_, kernel, t, _, power, pool) in enumerate(rows)
