@@ -47,7 +47,8 @@ def preferred_input(
     input's batch normalisation where there is one, else 0; `norm` by default the length that its running variance
     gives the window, else 1.  Of a linear unit it is mean + norm * w / |w| exactly.  `smooth`, in sites, is the
     standard deviation of a Gaussian that blurs each gradient: images are smooth, noise that no image holds stays out.
-    Of a unit that nothing in the input moves it is the mean.
+    It begins at weak noise, which doubles for as long as it moves nothing (where all that a unit hears is silent at
+    the mean input).  Of a unit that nothing in the input moves it is the mean.
 
     Shape: -> (len(units), *input).
 
@@ -80,7 +81,8 @@ def preferred_input(
     for i in range(steps):
         g = _blurred(_gradient(eyes, window.population, rest + delta, population, where), smooth)
         rate, moved = bound * (1 - i / steps), moved + _length(g)
-        delta = _within(delta + rate * g / _length(g).clamp(min=1e-12), bound)
+        step = torch.where(moved > 0, rate * g / _length(g).clamp(min=1e-12), delta)
+        delta = _within(delta + step, bound)
     # What lies beyond the window has no gradient and keeps its noise.
     return (rest + torch.where(_inside(window, delta) & (moved > 0), delta, 0)).cpu()
 

@@ -143,6 +143,17 @@ def test_what_nothing_moves_has_no_preferred_input() -> None:
     assert preferred_input(c, "z", [0, 1]).round(decimals=3).tolist() == [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
 
 
+def test_what_is_silent_at_rest_is_woken_by_stronger_noise() -> None:
+    """Nothing passes the threshold of 0.5 at the mean input, nor in the weak noise that the search begins with."""
+    c = cg.Circuit().add("x", 3).connect("x", "y", cg.Dense(), units=1, weight=[1.0, 0.0, 0.0])
+    c = c.replace_population(
+        "y", neuron=cg.Chain((cg.Bias(), cg.ReLU())), memory={"bias": np.array([-0.5], np.float32)}
+    )
+    c = c.connect("y", "z", cg.OneToOne())
+    found = preferred_input(c, "z", [0], norm=2.0, rng=1)[0]
+    assert found.tolist() == pytest.approx([2.0, 0.0, 0.0], abs=0.05)
+
+
 @pytest.mark.parametrize("law", [cg.Dense(), cg.Conv(3, padding=1), cg.Conv(3, padding=1, groups=2)])
 def test_the_units_looked_at_do_not_change_what_each_prefers(law: cg.Topology) -> None:
     c = cg.Circuit().add("image", (2, 6, 6)).connect("image", "l1", cg.Conv(3, padding=1), units=4, neuron=cg.ReLU())

@@ -188,6 +188,7 @@ def test_apply_divides_by_the_largest_change_of_layer_or_neuron() -> None:
         cg.Hebb(0.1, normalize=normalize).apply(w, Change(dw, dw.abs().amax()), ends, scale=2.0)
         torch.testing.assert_close(w, 0.2 * expected)
 
+
 @pytest.mark.parametrize("rule", [cg.HardWTA(0.1, cosine=True), cg.BCM(0.1, cosine=True, unit_norm=False)], ids=repr)
 def test_the_cosine_is_of_the_projections_own_input_where_others_land_too(rule: cg.Rule) -> None:
     """What another projection brings to the port changes neither who wins nor by how much."""
