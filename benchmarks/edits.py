@@ -1,8 +1,8 @@
 """Edits of a live network with ten million slots: score, choose, remap, carry the optimiser, choose kernels again.
 
-Four edits in a row on one network, as training makes them: a tenth of the slots goes by magnitude, then another; units
-are born; a thirtieth of what is left is rewired.  The first edit also makes machine code.  The last line counts slots
-after each of a thousand prune-and-grow steps of a small network.
+Five edits in a row on one network, as training makes them: a tenth of the slots goes by magnitude, then another; units
+are born, and others split; a thirtieth of what is left is rewired.  The first edit also makes machine code.  The last
+line counts slots after each of a thousand prune-and-grow steps of a small network.
 
     python benchmarks/edits.py [--slots 10000000] [--json]      --json writes benchmarks/results/edits.jsonl
 """
@@ -37,6 +37,7 @@ def measure(n_slots: int) -> list[dict[str, object]]:
         "first prune": lambda: prune(net),
         "prune": lambda: prune(net),
         "grow": lambda: net.edit(cg.Grow("y", 8)),
+        "split": lambda: net.edit(cg.Split("y", range(8))),
         "rewire": lambda: rewire(net, "x->y", SET(SHARE), rng=0),
     }
     lines = []
