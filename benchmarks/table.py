@@ -8,6 +8,7 @@ python benchmarks/table.py --write    puts them between the markers in README.md
 
 import argparse
 import json
+import re
 import statistics
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,15 @@ def spread(values: list[float]) -> str:
     return f"{statistics.mean(values):.2f}" + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
 
 
+def command_of(lines: list[Line]) -> str:
+    """Give the command that makes all lines in one go, whatever they were made in."""
+    said = lines[0]["command"].removeprefix("python -m circuitgraph.bench ").replace(" --json", "")
+    seeds = [line["seed"] for line in lines]
+    counted = str(len(seeds)) if seeds == list(range(len(seeds))) else ",".join(map(str, seeds))
+    bare = re.sub(r" --seeds \S+", "", said)
+    return bare if counted == "1" else f"{bare} --seeds {counted}"
+
+
 def accuracy_row(path: Path) -> str | None:
     lines = read(path)
     if not lines or "test_accuracy" not in lines[0] or not isinstance(lines[0]["seconds"], dict):
@@ -41,7 +51,7 @@ def accuracy_row(path: Path) -> str | None:
         if name != "total"
     )
     columns = [
-        f"`{first['command'].removeprefix('python -m circuitgraph.bench ').replace(' --json', '')}`",
+        f"`{command_of(lines)}`",
         first["dataset"],
         first["activity"],
         spread(test),
