@@ -10,7 +10,7 @@ RATES = (0.01, 0.01, 0.01)
 
 def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circuit:
     """Stack three blocks whose units share out the principal subspace of their input."""
-    return three_layers(shape, settings, seed, lambda i, rate: Subspace(rate, normalize="activity"), RATES)
+    return three_layers(shape, settings, seed, lambda i, rate: Subspace(rate, normalize="neuron"), RATES)
 
 
 PRESET = Preset(
