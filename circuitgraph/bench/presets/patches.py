@@ -41,5 +41,5 @@ PRESET = Preset(
     quick=_SETTINGS.changed({"scale": 0.25, "epochs": 20}),
     fit=fit,
     source="Thiry et al. 2021, 2,048 patches",
-    goals={"cifar10": Goal(82.3), "cifar100": Goal(), "mnist": Goal(), "fashion-mnist": Goal()},
+    goals={"cifar10": Goal(82.3, 77.6), "cifar100": Goal(), "mnist": Goal(), "fashion-mnist": Goal()},
 )
