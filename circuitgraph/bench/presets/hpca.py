@@ -20,5 +20,5 @@ PRESET = Preset(
     HARD,
     quick=HARD.changed({"scale": 0.5, "n_train": 20_000, "epochs": 20}),
     source="Lagani et al. 2021",
-    goals={"cifar10": Goal(), "cifar100": Goal()},
+    goals={"cifar10": Goal(None, 75.1), "cifar100": Goal()},
 )
