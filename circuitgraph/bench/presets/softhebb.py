@@ -44,7 +44,7 @@ def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circui
 
 
 _SETTINGS = Settings(epochs=40, learning_rate=1e-4, weight_decay=1.0, label_smoothing=0.1)
-_GREY = {"epochs": 30, "learning_rate": 3e-4, "standardize": True}
+_GRAY = {"epochs": 30, "learning_rate": 3e-4, "standardize": True}
 _PLAIN = {"learning_rate": 1e-3, "weight_decay": 0.0, "label_smoothing": 0.0, "standardize": False}
 _LOOK = {"depth": 2, "n_train": 10_000, "n_labelled": 20_000, "epochs": 10, **_PLAIN}
 PRESET = Preset(
@@ -57,8 +57,8 @@ PRESET = Preset(
     goals={
         "cifar10": Goal(80.3, 80.3),
         "cifar100": Goal(56.0),
-        "mnist": Goal(99.35, 99.4, _GREY, _LOOK),
-        "fashion-mnist": Goal(None, None, _GREY, _LOOK),
+        "mnist": Goal(99.35, 99.4, _GRAY, _LOOK),
+        "fashion-mnist": Goal(None, None, _GRAY, _LOOK),
         "digits": Goal(
             None,
             None,
