@@ -202,7 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", nargs="?", type=Path, const=RESULTS, help="write JSON lines (to the results folder)")
     parser.add_argument("--sizes", default="1024,4096", help="neurons on either side")
-    parser.add_argument("--rounds", type=int, default=31)
+    parser.add_argument("--rounds", type=int, default=101)
     parser.add_argument("--seconds", type=float, default=20.0, help="about how long each comparison may take")
     given = parser.parse_args()
     torch.set_flush_denormal(True)

@@ -12,13 +12,13 @@ from circuitgraph.kernels.kernel import Kernel, wide
 from circuitgraph.registry import kernels
 from circuitgraph.topologies.sparse import check_range
 
-FEWEST = 1 << 16
+FEWEST = 1 << 15
 """Postsynaptic neurons of eight strips: fewer cannot be shared out evenly."""
 
 
 @kernels.register("numba-tiles")
 class TileKernel(Kernel):
-    """Take synapses tile by tile, 8,192 postsynaptic by 16,384 presynaptic neurons, so that both ends stay in a cache.
+    """Take synapses tile by tile, 4,096 postsynaptic by 16,384 presynaptic neurons, so that both ends stay in a cache.
 
     For activity that fits no cache of its own (from about 100,000 neurons) and few samples: they are summed one after
     another.  It reads weights as pairs are listed; `tile_order` gives the order in which nothing need be gathered.

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-STRIP_BITS, BLOCK_BITS = 13, 14
+STRIP_BITS, BLOCK_BITS = 12, 14
 STRIP = 1 << STRIP_BITS
-"""Postsynaptic neurons of one strip: their sums, 4 bytes each, stay in a first cache of 48 KB."""
+"""Postsynaptic neurons of one strip: their sums, 4 bytes each, take a third of a first cache of 48 KB."""
 BLOCK = 1 << BLOCK_BITS
 """Presynaptic neurons of one tile of a strip: their activity, 4 bytes each, stays in the second cache."""
 

@@ -84,7 +84,7 @@ def test_the_contract_holds() -> None:
 
 def test_a_step_of_learning_equals_that_of_any_other_kernel() -> None:
     rng = np.random.default_rng(0)
-    pre, post = rng.integers(0, N_PRE, 5000), np.repeat(np.arange(100) * 160, 50)
+    pre, post = rng.integers(0, N_PRE, 5000), np.repeat(np.arange(100) * (N_POST // 100), 50)
     order = np.unique(post * N_PRE + pre, return_index=True)[1]
     order = order[tile_order(pre[order], post[order])]
     wiring, x = cg.Explicit(pre[order], post[order]), torch.rand(1, N_PRE, generator=torch.Generator().manual_seed(0))

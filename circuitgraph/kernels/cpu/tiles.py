@@ -16,26 +16,27 @@ from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wiring import VALUES, shared
 from circuitgraph.topologies.tiles import BLOCK, BLOCK_BITS, STRIP, STRIP_BITS
 
+HIGH, LOW = np.uint32(16), np.uint32((1 << 16) - 1)
+
 
 class Tiles(nn.Module):
     """Synapses tile by tile.  Shape: pre, post (E,) neuron indices of any type, in the order of tiles.
 
-    `begins` (strips, blocks + 1) says where each tile's synapses begin, `pre` and `post` (E,) where in its tile each
-    synapse has its ends.
+    `begins` (strips, blocks + 1) says where each tile's synapses begin, `ends` (E,) where in its tile each has its
+    presynaptic end (upper 16 bits) and its postsynaptic one (lower 16).
     """
 
     begins: Tensor
-    pre: Tensor
-    post: Tensor
+    ends: Tensor
 
     def __init__(self, pre: np.ndarray, post: np.ndarray, n_pre: int, n_post: int) -> None:
         super().__init__()
         self.n_pre, self.n_post = n_pre, n_post
         begins = np.zeros((max(1, -(-n_post // STRIP)), max(1, -(-n_pre // BLOCK)) + 1), np.int64)
-        local = np.empty((2, len(pre)), np.uint16)
-        _fill(pre, post, begins, *local)
-        for name, array in {"begins": begins, "pre": local[0], "post": local[1]}.items():
-            self.register_buffer(name, shared(array), persistent=False)
+        ends = np.empty(len(pre), np.uint32)
+        _fill(pre, post, begins, ends)
+        self.register_buffer("begins", shared(begins), persistent=False)
+        self.register_buffer("ends", shared(ends), persistent=False)
 
     def push(self, x: Tensor, w: Tensor) -> Tensor:
         """Sum w[e] * x[:, pre[e]] over each postsynaptic neuron.  Shape: x (B, n_pre), w (E,) -> (B, n_post)."""
@@ -87,7 +88,7 @@ class Tiles(nn.Module):
     def _index(self) -> dict[str, int]:
         return {
             "begins": self.begins.data_ptr(), "strips": len(self.begins), "blocks": self.begins.shape[1] - 1,
-            "pre": self.pre.data_ptr(), "post": self.post.data_ptr(), "n_pre": self.n_pre, "n_post": self.n_post,
+            "ends": self.ends.data_ptr(), "n_pre": self.n_pre, "n_post": self.n_post,
         }  # fmt: skip
 
 
@@ -121,10 +122,10 @@ def _in_tiles(pre, post):
 
 
 @njit(cache=True)
-def _fill(pre, post, begins, local_pre, local_post):
+def _fill(pre, post, begins, ends):
     for e in range(len(pre)):
         begins[post[e] >> STRIP_BITS, (pre[e] >> BLOCK_BITS) + 1] += 1
-        local_pre[e], local_post[e] = pre[e] & (BLOCK - 1), post[e] & (STRIP - 1)
+        ends[e] = (pre[e] & (BLOCK - 1)) << 16 | post[e] & (STRIP - 1)
     found = 0
     for s in range(len(begins)):
         begins[s, 0] = found
@@ -134,20 +135,26 @@ def _fill(pre, post, begins, local_pre, local_post):
 
 
 @njit(fastmath=FAST)
-def _add_tile(x, out, w, at, to, begin, end):
+def _push_tile(x, out, w, ends, begin, end):
     for e in range(begin, end):
-        out[to[e]] += w[e] * x[at[e]]
+        out[ends[e] & LOW] += w[e] * x[ends[e] >> HIGH]
 
 
-@loop("x out w begins strips blocks pre post n_pre n_post batch")
+@njit(fastmath=FAST)
+def _pull_tile(g, out, w, ends, begin, end):
+    for e in range(begin, end):
+        out[ends[e] >> HIGH] += w[e] * g[ends[e] & LOW]
+
+
+@loop("x out w begins strips blocks ends n_pre n_post batch")
 def _sum_loop(value: str, onto: str) -> Callable[[int], None]:
     """Sum onto the neurons of one side; tasks are strips of it, or blocks."""
     size, forth = int(value[1]), onto == "post"
 
     def add_up(p: int) -> None:
         begins, strips, blocks = peek(p, 5), peek(p, 6), peek(p, 7)
-        pre, post, batch = pointer("u2", peek(p, 8)), pointer("u2", peek(p, 9)), peek(p, 12)
-        w, n_pre, n_post = pointer(value, peek(p, 4)), peek(p, 10), peek(p, 11)
+        ends, batch = pointer("u4", peek(p, 8)), peek(p, 11)
+        w, n_pre, n_post = pointer(value, peek(p, 4)), peek(p, 9), peek(p, 10)
         task = take_task(p)
         while task < peek(p, 1):
             if forth:
@@ -167,62 +174,61 @@ def _sum_loop(value: str, onto: str) -> Callable[[int], None]:
                     x = pointer(value, peek(p, 2) + size * (b * n_in + begun))
                     out = pointer(value, peek(p, 3) + size * (b * n_out + first))
                     if forth:
-                        _add_tile(x, out, w, pre, post, peek(at, 0), peek(at, 1))
+                        _push_tile(x, out, w, ends, peek(at, 0), peek(at, 1))
                     else:
-                        _add_tile(x, out, w, post, pre, peek(at, 0), peek(at, 1))
+                        _pull_tile(x, out, w, ends, peek(at, 0), peek(at, 1))
             task = take_task(p)
 
     return add_up
 
 
-@loop("x g out begins strips blocks pre post n_pre n_post batch")
+@loop("x g out begins strips blocks ends n_pre n_post batch")
 def _pair_loop(value: str) -> Callable[[int], None]:
     """Correlate both ends of every synapse; tasks are strips."""
     size = int(value[1])
 
     def pair(p: int) -> None:
-        out, blocks, batch = pointer(value, peek(p, 4)), peek(p, 7), peek(p, 12)
-        pre, post = pointer("u2", peek(p, 8)), pointer("u2", peek(p, 9))
+        out, blocks, ends, batch = pointer(value, peek(p, 4)), peek(p, 7), pointer("u4", peek(p, 8)), peek(p, 11)
         task = take_task(p)
         while task < peek(p, 1):
             for block in range(blocks):
                 at = peek(p, 5) + 8 * (task * (blocks + 1) + block)
                 for b in range(batch):
-                    x = pointer(value, peek(p, 2) + size * (b * peek(p, 10) + block * BLOCK))
-                    g = pointer(value, peek(p, 3) + size * (b * peek(p, 11) + task * STRIP))
+                    x = pointer(value, peek(p, 2) + size * (b * peek(p, 9) + block * BLOCK))
+                    g = pointer(value, peek(p, 3) + size * (b * peek(p, 10) + task * STRIP))
                     if b == 0:
                         for e in range(peek(at, 0), peek(at, 1)):
-                            out[e] = x[pre[e]] * g[post[e]]
+                            out[e] = x[ends[e] >> HIGH] * g[ends[e] & LOW]
                     else:
-                        _add_pairs(out, pre, post, peek(at, 0), peek(at, 1), x, g)
+                        _add_pairs(out, ends, peek(at, 0), peek(at, 1), x, g)
             task = take_task(p)
 
     return pair
 
 
 @njit(fastmath=FAST)
-def _change_tile(w, pre, post, begin, end, x, g, keep, add, shifted):
+def _change_tile(w, ends, begin, end, x, g, keep, add, shifted):
     """Change weights by the first sample, and by what does not depend on samples."""
     if shifted:
         for e in range(begin, end):
-            m = post[e]
-            w[e] = keep[m] * w[e] + (add[m] + x[pre[e]] * g[m])
+            m = ends[e] & LOW
+            w[e] = keep[m] * w[e] + (add[m] + x[ends[e] >> HIGH] * g[m])
     else:
         for e in range(begin, end):
-            m = post[e]
-            w[e] = keep[m] * w[e] + x[pre[e]] * g[m]
+            m = ends[e] & LOW
+            w[e] = keep[m] * w[e] + x[ends[e] >> HIGH] * g[m]
 
 
 @njit(fastmath=FAST)
-def _add_pairs(w, pre, post, begin, end, x, g):
+def _add_pairs(w, ends, begin, end, x, g):
     for e in range(begin, end):
-        w[e] += x[pre[e]] * g[post[e]]
+        w[e] += x[ends[e] >> HIGH] * g[ends[e] & LOW]
 
 
 @njit(fastmath=FAST)
-def _add_squares(w, post, begin, end, norm):
+def _add_squares(w, ends, begin, end, norm):
     for e in range(begin, end):
-        norm[post[e]] += w[e] * w[e]
+        norm[ends[e] & LOW] += w[e] * w[e]
 
 
 @njit
@@ -232,43 +238,43 @@ def _clear(out, size):
 
 
 @njit(fastmath=FAST)
-def _scale(w, post, begin, end, norm, width):
+def _scale(w, ends, begin, end, norm, width):
     """Divide the weights of a strip by the norm of their neuron's, whose squares are given."""
     for i in range(width):
         norm[i] = 1 / np.sqrt(norm[i]) if norm[i] > 0 else norm[i]
     for e in range(begin, end):
-        w[e] *= norm[post[e]]
+        w[e] *= norm[ends[e] & LOW]
 
 
-@loop("x g w begins strips blocks pre post n_pre n_post batch keep add norm")
+@loop("x g w begins strips blocks ends n_pre n_post batch keep add norm")
 def _change_loop(value: str) -> Callable[[int], None]:
     """Change weights, tile after tile; tasks are strips."""
     size = int(value[1])
 
     def change(p: int) -> None:
-        w, blocks, n_post = pointer(value, peek(p, 4)), peek(p, 7), peek(p, 11)
-        pre, post, unit = pointer("u2", peek(p, 8)), pointer("u2", peek(p, 9)), peek(p, 15)
+        w, blocks, n_post = pointer(value, peek(p, 4)), peek(p, 7), peek(p, 10)
+        ends, unit = pointer("u4", peek(p, 8)), peek(p, 14)
         task = take_task(p)
         while task < peek(p, 1):
             first, row = task * STRIP, peek(p, 5) + 8 * task * (blocks + 1)
             width = min(STRIP, n_post - first)
-            keep, add = pointer(value, peek(p, 13) + size * first), pointer(value, peek(p, 14) + size * first)
+            keep, add = pointer(value, peek(p, 12) + size * first), pointer(value, peek(p, 13) + size * first)
             norm = pointer(value, unit + size * first)
             if unit:
                 _clear(norm, width)
             for block in range(blocks):
                 begin, end = peek(row, block), peek(row, block + 1)
-                for b in range(peek(p, 12)):
-                    x = pointer(value, peek(p, 2) + size * (b * peek(p, 10) + block * BLOCK))
+                for b in range(peek(p, 11)):
+                    x = pointer(value, peek(p, 2) + size * (b * peek(p, 9) + block * BLOCK))
                     g = pointer(value, peek(p, 3) + size * (b * n_post + first))
                     if b == 0:
-                        _change_tile(w, pre, post, begin, end, x, g, keep, add, peek(p, 14))
+                        _change_tile(w, ends, begin, end, x, g, keep, add, peek(p, 13))
                     else:
-                        _add_pairs(w, pre, post, begin, end, x, g)
+                        _add_pairs(w, ends, begin, end, x, g)
                 if unit:
-                    _add_squares(w, post, begin, end, norm)
+                    _add_squares(w, ends, begin, end, norm)
             if unit:
-                _scale(w, post, peek(row, 0), peek(row, blocks), norm, width)
+                _scale(w, ends, peek(row, 0), peek(row, blocks), norm, width)
             task = take_task(p)
 
     return change
