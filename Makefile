@@ -28,7 +28,7 @@ results: $(VENV)/.installed
 	$(BIN)/python -m circuitgraph.bench cifar10 --quick --json > $(RESULTS)/cifar10-quick.jsonl
 	$(BIN)/python -m circuitgraph.bench mnist --seeds 3 --json > $(RESULTS)/mnist-softhebb.jsonl
 	$(BIN)/python -m circuitgraph.bench cifar10 --precision fp32 --json > $(RESULTS)/cifar10-softhebb-fp32.jsonl
-	$(BIN)/python -m circuitgraph.bench cifar10 --cutoff 0.001 --json > $(RESULTS)/cifar10-softhebb-cutoff.jsonl
+	$(BIN)/python -m circuitgraph.bench cifar10 --cutoff 0.001 --seeds 3 --json > $(RESULTS)/cifar10-softhebb-cutoff.jsonl
 	$(BIN)/python benchmarks/softhebb.py
 	$(BIN)/python -m circuitgraph.bench kernels --densities 0.8,0.5,0.2,0.1,0.05,0.02,0.01 --sizes 64,256,1024,4096 \
 		--batches 1,8,128 --seconds 600 --write-costs --json \
@@ -66,7 +66,9 @@ presets: $(VENV)/.installed
 		$(BIN)/python -m circuitgraph.bench cifar10 --preset $$p --seeds $(SEEDS) --json > $(RESULTS)/cifar10-$$p.jsonl || exit 1; \
 	done
 	$(BIN)/python -m circuitgraph.bench cifar100 --preset soft --seeds $(SEEDS) --json > $(RESULTS)/cifar100-soft.jsonl
-	$(BIN)/python -m circuitgraph.bench mnist --preset hebbnet --train-by random --seeds 3 --json > $(RESULTS)/mnist-hebbnet-random.jsonl
+	for by in random backprop; do \
+		$(BIN)/python -m circuitgraph.bench mnist --preset hebbnet --train-by $$by --seeds 3 --json > $(RESULTS)/mnist-hebbnet-$$by.jsonl || exit 1; \
+	done
 	for p in hebbnet krotov; do \
 		$(BIN)/python -m circuitgraph.bench mnist --preset $$p --seeds $(SEEDS) --json > $(RESULTS)/mnist-$$p.jsonl || exit 1; \
 	done

@@ -269,12 +269,10 @@ def ablation_table() -> list[str]:
     lines = results("hebbian_ablations")
     if not lines:
         return []
-    kinds = list(dict.fromkeys(line["without"] for line in lines))
-    head = "| `python benchmarks/hebbian_ablations.py`: validation %, in small | as it is |"
-    out = [f"{head} {' | '.join(f'without {kind}' for kind in kinds[1:])} |", rule(1 + len(kinds))]
-    for preset in dict.fromkeys(line["preset"] for line in lines):
-        mine = [[e["validation_accuracy"] for e in lines if (e["preset"], e["without"]) == (preset, k)] for k in kinds]
-        out.append(f"| {preset} | {' | '.join(spread(values) if values else '' for values in mine)} |")
+    out = ["| `python benchmarks/hebbian_ablations.py`: preset, in small | changed | validation % |", rule(3)]
+    for preset, what in dict.fromkeys((line["preset"], line["changed"]) for line in lines):
+        mine = [e["validation_accuracy"] for e in lines if (e["preset"], e["changed"]) == (preset, what)]
+        out.append(f"| {preset} | {what} | {spread(mine)} |")
     return out
 
 

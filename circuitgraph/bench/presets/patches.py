@@ -32,7 +32,9 @@ def _pool(shape: Shape) -> Pool:
     return Pool(third, how="mean")
 
 
-_SETTINGS = Settings(epochs=40, learning_rate=3e-4, weight_decay=1.0, label_smoothing=0.1, standardize=True, flips=True)
+_SETTINGS = Settings(
+    epochs=30, learning_rate=1e-3, weight_decay=0.3, label_smoothing=0.1, dropout=0.0, standardize=True, flips=True
+)
 PRESET = Preset(
     "hebbian",
     "a dictionary of whitened patches, of which the nearest 40 % fire",
@@ -41,5 +43,5 @@ PRESET = Preset(
     quick=_SETTINGS.changed({"scale": 0.25, "epochs": 20}),
     fit=fit,
     source="Thiry et al. 2021, 2,048 patches",
-    goals={"cifar10": Goal(82.3, 77.6), "cifar100": Goal(), "mnist": Goal(), "fashion-mnist": Goal()},
+    goals={"cifar10": Goal(82.3, 80.3), "cifar100": Goal(), "mnist": Goal(), "fashion-mnist": Goal()},
 )
