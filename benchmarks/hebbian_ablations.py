@@ -39,7 +39,7 @@ SHARED: dict[str, Mapping[str, Any]] = {
 READOUT: dict[str, Mapping[str, Any]] = {
     "dropout of a half": {"dropout": 0.5},
     "weight decay 1": {"weight_decay": 1.0},
-    "a tenth of the read-out's rate": {"learning_rate": 3e-4},
+    "read-out's rate 0.0003": {"learning_rate": 3e-4},
     "power 1": {"power": 1.0},
 }
 KROTOV: dict[str, Mapping[str, Any]] = {
