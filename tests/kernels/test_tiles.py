@@ -117,6 +117,12 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
         assert all(torch.equal(a, b) for a, b in zip(found[0], others, strict=True))
 
 
+def test_machine_code_has_tiles_of_the_size_that_the_order_of_pairs_has() -> None:
+    from circuitgraph.kernels.cpu import tiles as compiled
+
+    assert (compiled.STRIP, compiled.BLOCK) == (STRIP, BLOCK)
+
+
 def test_indices_out_of_range_are_refused() -> None:
     with pytest.raises(ShapeError, match="pre out of range"):
         TileKernel(cg.Explicit([3], [0]), (3,), (1,))

@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wiring import VALUES, shared
-from circuitgraph.topologies.tiles import BLOCK, BLOCK_BITS, STRIP, STRIP_BITS
 
+STRIP_BITS, BLOCK_BITS = 12, 14
+STRIP, BLOCK = 1 << STRIP_BITS, 1 << BLOCK_BITS
+"""Those of `circuitgraph.topologies.tiles`, written again: machine code on disk is renewed when its own file changes, but
+not when another one does that it takes constants from."""
 HIGH, LOW = np.uint32(16), np.uint32((1 << 16) - 1)
 
 
