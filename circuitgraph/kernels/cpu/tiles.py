@@ -17,8 +17,8 @@ from circuitgraph.kernels.cpu.wiring import VALUES, shared
 
 STRIP_BITS, BLOCK_BITS = 12, 14
 STRIP, BLOCK = 1 << STRIP_BITS, 1 << BLOCK_BITS
-"""Those of `circuitgraph.topologies.tiles`, written again: machine code on disk is renewed when its own file changes, but
-not when another one does that it takes constants from."""
+"""Those of `circuitgraph.topologies.tiles`, written again: machine code on disk is renewed when its own file changes,
+but not when another one does that it takes constants from."""
 HIGH, LOW = np.uint32(16), np.uint32((1 << 16) - 1)
 
 
