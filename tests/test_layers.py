@@ -13,7 +13,7 @@ PACKAGE = Path(circuitgraph.__file__).parent
 # Of two modules in one list the left one may import the right one; those on different sides of a "|" may not.
 ORDER = (
     "bench, __main__ > nets, train, data, testing, exchange, pictures > structural > compiler > edits | neurons, rules "
-    "> views, graphs, communities | kernels > topologies, io > ir, registry, errors, backend_info"
+    "> views, graphs, communities | kernels > topologies, io > ir, registry, errors, backend_info, machine_code"
 )
 LEVELS = [[side.strip().split(", ") for side in level.split("|")] for level in ORDER.split(" > ")]
 NAMES = list(chain.from_iterable(chain.from_iterable(LEVELS)))

@@ -1,10 +1,11 @@
 """Compiled passes over the edges of a compressed matrix: numba makes machine code at first use and keeps it on disk."""
 
 import numpy as np
-from numba import njit
+
+from circuitgraph.machine_code import kept
 
 
-@njit(cache=True)
+@kept()
 def weight_within(begins, cols, vals, labels):
     """Sum the weights between nodes of one label."""
     total = 0.0
@@ -15,7 +16,7 @@ def weight_within(begins, cols, vals, labels):
     return total
 
 
-@njit(cache=True)
+@kept()
 def held_together(begins, cols, vals, labels):
     """Give each node the first node that positive edges between nodes of its label connect it with."""
     n = len(labels)
@@ -30,7 +31,7 @@ def held_together(begins, cols, vals, labels):
     return root
 
 
-@njit(cache=True)
+@kept()
 def find(root, i):
     """Follow to the root, and halve the path for the next time (Tarjan and van Leeuwen, 1984)."""
     while root[i] != i:

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 
 from circuitgraph.communities.graph import Graph
 from circuitgraph.communities.quality import strengths
+from circuitgraph.machine_code import kept
 
 SWEEPS = 32
 """No more passes over all nodes at one level: as many as networkit's Louvain makes."""
@@ -57,7 +57,7 @@ def _gather(matrix: Any, strength: np.ndarray, labels: np.ndarray) -> tuple[Any,
     return sp.csr_array(member @ matrix @ member.T), member @ strength
 
 
-@njit(cache=True)
+@kept()
 def _sweep(begins, cols, vals, strength, share, labels, order, least):
     """Offer every node once the community, of its neighbours' or a new one, that gains most; count those that move."""
     n = len(labels)
@@ -92,7 +92,7 @@ def _sweep(begins, cols, vals, strength, share, labels, order, least):
     return moved
 
 
-@njit(cache=True)
+@kept()
 def _links(begins, cols, vals, labels, i, link, near):
     """Sum a node's edges by community into `link`, list the communities in `near`, and count them."""
     count = 0
@@ -109,7 +109,7 @@ def _links(begins, cols, vals, labels, i, link, near):
     return count
 
 
-@njit(cache=True)
+@kept()
 def _gain(link, s, total, share):
     """Give what joining a community adds to (m+ + m-) Q."""
     expected = share[0] * (s[0] * total[1] + s[1] * total[0]) + share[1] * (s[2] * total[3] + s[3] * total[2])

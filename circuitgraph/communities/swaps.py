@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 
 from circuitgraph.communities.graph import Graph
+from circuitgraph.machine_code import kept
 
 ROUNDS = 10
 """Attempts per edge: after a few times as many swaps as edges the old wiring is forgotten (Milo et al., 2003)."""
@@ -40,7 +40,7 @@ def rewire(graph: Graph, rng: np.random.Generator) -> Any:
     return sp.csr_array((vals, (rows, cols)), shape=(graph.n, graph.n))
 
 
-@njit(cache=True)
+@kept()
 def _swap(pre, post, n, n_positive, directed, table, rng):
     """Try ROUNDS swaps per edge, in place; the first n_positive edges swap among themselves, the others too."""
     count = len(pre)
@@ -62,19 +62,19 @@ def _swap(pre, post, n, n_positive, directed, table, rng):
         post[e], pre[f], post[f] = d, c, b
 
 
-@njit(cache=True)
+@kept()
 def _key(a, b, n, directed):
     return a * n + b if directed or a < b else b * n + a
 
 
-@njit(cache=True)
+@kept()
 def _home(table, key):
     """Give a key's first place in the table; the factor is 2^64 over the golden ratio (Knuth's multiplicative hash)."""
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
     return np.int64((mixed >> np.uint64(20)) & np.uint64(len(table) - 1))
 
 
-@njit(cache=True)
+@kept()
 def place_of(table, key):
     """Give the place of a key, or the free one where it would go, and whether it is there."""
     at = _home(table, key)
@@ -83,13 +83,13 @@ def place_of(table, key):
     return at, table[at] == key
 
 
-@njit(cache=True)
+@kept()
 def insert(table, key):
     """Put in a key that is not there."""
     table[place_of(table, key)[0]] = key
 
 
-@njit(cache=True)
+@kept()
 def take_out(table, key):
     """Free a key's place, and move up those behind it that the gap would cut off from their first place."""
     last = len(table) - 1

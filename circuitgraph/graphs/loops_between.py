@@ -1,12 +1,12 @@
 """Compiled passes over all shortest paths (Brandes, 2001)."""
 
 import numpy as np
-from numba import njit
 
 from circuitgraph.graphs.loops_paths import push, sink
+from circuitgraph.machine_code import kept
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def dependencies(begins, post, sources, ends, per_edge):
     """Sum the shares of shortest paths from sources over nodes, or over entries; with ends those of both ends, too."""
     n = len(begins) - 1
@@ -32,7 +32,7 @@ def dependencies(begins, post, sources, ends, per_edge):
     return nodes, edges
 
 
-@njit(cache=True)
+@kept()
 def _reach(begins, post, s, level, order, ways):
     """Search breadth first, and count the shortest ways to every node."""
     level[s], ways[s], order[0], count, head = 0, 1.0, s, 1, 0
@@ -50,7 +50,7 @@ def _reach(begins, post, s, level, order, ways):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def weighted_dependencies(begins, post, weight, pre, back_begins, sources, ends, per_edge):
     """Do the same for paths of least weight; ties are ties of sums of floats, as networkx takes them."""
     n = len(begins) - 1
@@ -76,7 +76,7 @@ def weighted_dependencies(begins, post, weight, pre, back_begins, sources, ends,
     return nodes, edges
 
 
-@njit(cache=True)
+@kept()
 def _weigh(begins, post, weight, back_begins, s, heap, found):
     """Search by weight, count the ways of least weight to every node, and list the entries they end with."""
     near, turn, node, led = heap

@@ -1,12 +1,13 @@
 """Compiled walks over components: whoever is reached, and in which order a depth-first search leaves."""
 
 import numpy as np
-from numba import njit
+
+from circuitgraph.machine_code import kept
 
 _DONE = np.iinfo(np.int32).max
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def weak_labels(begins, post):
     """Find the components of the graph without directions, numbered by their first nodes."""
     n = len(begins) - 1
@@ -30,7 +31,7 @@ def weak_labels(begins, post):
     return label, count
 
 
-@njit(cache=True)
+@kept()
 def _find(root, i):
     while root[i] != i:
         root[i] = root[root[i]]
@@ -38,7 +39,7 @@ def _find(root, i):
     return i
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def strong_labels(begins, post):
     """Find strong components, numbered in the order in which a depth-first search completes them (Tarjan, 1972)."""
     n = len(begins) - 1
@@ -84,7 +85,7 @@ def strong_labels(begins, post):
     return label, count
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def blocks(begins, post):
     """Find the biconnected components of an undirected graph's edges, numbered in the order in which they close.
 
@@ -125,7 +126,7 @@ def blocks(begins, post):
     return edges[:n_edges], of[:n_edges], cuts[:n_cuts]
 
 
-@njit(cache=True)
+@kept()
 def _walk(at, post, v, parent, found, depth, time, height):
     """Follow the next edge of v: down to a new node, or back to one met before."""
     seen, low, path, began, stack = found

@@ -1,10 +1,11 @@
 """Compiled peeling: nodes of fewest edges go first."""
 
 import numpy as np
-from numba import njit
+
+from circuitgraph.machine_code import kept
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def core_numbers(begins, post, degree):
     """Peel a symmetric graph, perhaps with edges that stand twice (Batagelj and Zaveršnik, 2003).  Changes degree."""
     n = len(degree)
@@ -33,7 +34,7 @@ def core_numbers(begins, post, degree):
     return degree
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def onion_layers(begins, post):
     """Give each node the round in which it is peeled, and rounds are counted on over the cores."""
     n = len(begins) - 1

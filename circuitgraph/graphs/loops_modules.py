@@ -1,10 +1,11 @@
 """The compiled moves of the Louvain method, with networkx's order of additions, so that ties fall as its do."""
 
 import numpy as np
-from numba import njit
+
+from circuitgraph.machine_code import kept
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def settle(begins, post, weight, out, into, order, m, m2, resolution, directed):
     """Move nodes to the community that gains most, until none moves; the label of a community is one of its first."""
     n = len(out)
@@ -34,7 +35,7 @@ def settle(begins, post, weight, out, into, order, m, m2, resolution, directed):
     return label
 
 
-@njit(cache=True)
+@kept()
 def _links(begins, post, weight, label, u, link, near, known):
     """Sum a node's edges by community, list the communities as they are met, its own in any case, and count them."""
     count = 0
@@ -51,7 +52,7 @@ def _links(begins, post, weight, label, u, link, near, known):
     return count
 
 
-@njit(cache=True)
+@kept()
 def _expected(strengths, c, m2, resolution, directed):
     out, into, total_out, total_in = strengths
     if directed:

@@ -1,10 +1,11 @@
 """Compiled topological order."""
 
 import numpy as np
-from numba import njit
+
+from circuitgraph.machine_code import kept
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def peel(begins, post, left):
     """Take away nodes without edges in, generation by generation; give them and where each generation ends."""
     n = len(left)

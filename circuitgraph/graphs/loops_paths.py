@@ -1,10 +1,11 @@
 """Compiled searches: breadth first, from both ends, and Dijkstra's, in networkx's order."""
 
 import numpy as np
-from numba import njit
+
+from circuitgraph.machine_code import kept
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def breadth_first(begins, post, sources, limit):
     """List the nodes reached in order, with the entry that led to each (-1 for sources) and its distance."""
     n = len(begins) - 1
@@ -31,7 +32,7 @@ def breadth_first(begins, post, sources, limit):
     return order[:count], via, level
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def depth_first(begins, post, sources, limit):
     """List the nodes reached in preorder and in postorder, with the entry that led to each (-1 for roots)."""
     n = len(begins) - 1
@@ -63,7 +64,7 @@ def depth_first(begins, post, sources, limit):
     return before[:count], after[:done], via
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def meet(begins, post, back_begins, back_post, source, target):
     """Search from both ends by turns; give where they met (-1 if not) and the node before and after each."""
     n = len(begins) - 1
@@ -84,7 +85,7 @@ def meet(begins, post, back_begins, back_post, source, target):
     return -1, before, after
 
 
-@njit(cache=True)
+@kept()
 def _advance(begins, post, fringe, low, high, mine, other):
     """Go one level on from fringe[low:high]; give the first node that the other side has met, and the next level."""
     end = high
@@ -100,7 +101,7 @@ def _advance(begins, post, fringe, low, high, mine, other):
     return -1, end, high
 
 
-@njit(cache=True)
+@kept()
 def push(near, turn, node, size, d, count, v):
     """Put a node on the heap, which is ordered by distance, then by turn."""
     k = size
@@ -113,7 +114,7 @@ def push(near, turn, node, size, d, count, v):
     near[k], turn[k], node[k] = d, count, v
 
 
-@njit(cache=True)
+@kept()
 def sink(near, turn, node, size):
     """Take the first from the heap, whose size is one less now, by putting the last in its place."""
     d, count, v = near[size], turn[size], node[size]
@@ -132,7 +133,7 @@ def sink(near, turn, node, size):
     near[k], turn[k], node[k] = d, count, v
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def dijkstra(begins, post, weight, sources, target, cutoff):
     """List the nodes in the order in which they are settled, with the entry that led to each, and their distances.
 
@@ -175,7 +176,7 @@ def dijkstra(begins, post, weight, sources, target, cutoff):
     return order[:reached], via, settled, False
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def sweep(begins, post, sources):
     """Give, for every source: the nodes reached, the sum of distances, the largest, the sum of inverses."""
     n = len(begins) - 1

@@ -1,18 +1,17 @@
 """Compiled exchanges of the ends of edges: numba makes machine code at first use and keeps it on disk."""
 
-from numba import njit
-
 from circuitgraph.communities.swaps import insert, place_of, take_out
+from circuitgraph.machine_code import kept
 
 
-@njit(cache=True)
+@kept()
 def fill(pre, post, n, table):
     """Put every pair in the hash table."""
     for k in range(len(pre)):
         insert(table, pre[k] * n + post[k])
 
 
-@njit(cache=True)
+@kept()
 def swap(node, mate, label, n, free, both, apart, table, tries, rng):
     """Try to re-mate random half edges, in place: a-b and c-d become a-d and c-b.
 
@@ -28,7 +27,7 @@ def swap(node, mate, label, n, free, both, apart, table, tries, rng):
         _try(node, mate, label, n, a, d, both, both or apart, table)
 
 
-@njit(cache=True)
+@kept()
 def shorten(node, mate, label, n, both, table, tries, rng, place, near, rank, begins):
     """Try to re-mate half edges so that the two edges do not get longer on a ring of length 1, in place.
 
@@ -50,7 +49,7 @@ def shorten(node, mate, label, n, both, table, tries, rng, place, near, rank, be
             _try(node, mate, label, n, a, d, both, both, table)
 
 
-@njit(cache=True)
+@kept()
 def _try(node, mate, label, n, a, d, both, either, table):
     """Re-mate a with d, and what they leave with each other, unless that makes a loop or an edge that is there."""
     b, c = mate[a], mate[d]
@@ -65,7 +64,7 @@ def _try(node, mate, label, n, a, d, both, either, table):
     label[d], label[b] = label[a], label[c]
 
 
-@njit(cache=True)
+@kept()
 def _exchange(i, old, new, n, both, table):
     take_out(table, i * n + old)
     insert(table, i * n + new)
@@ -74,12 +73,12 @@ def _exchange(i, old, new, n, both, table):
         insert(table, new * n + i)
 
 
-@njit(cache=True)
+@kept()
 def _taken(i, j, n, either, table):
     return place_of(table, i * n + j)[1] or (either and place_of(table, j * n + i)[1])
 
 
-@njit(cache=True)
+@kept()
 def _distance(place, i, j):
     d = abs(place[0, i] - place[1, j])
     return min(d, 1 - d)

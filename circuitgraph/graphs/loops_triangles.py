@@ -1,10 +1,11 @@
 """Compiled passes over triangles: every pair stands once, in the row of its end of lower rank."""
 
 import numpy as np
-from numba import njit
+
+from circuitgraph.machine_code import kept
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def triangle_sums(begins, post, value, low, high):
     """Add value[u, v] * value[v, w] * value[u, w] to the three ends of every triangle whose lowest end is in a run."""
     n = len(begins) - 1
@@ -27,7 +28,7 @@ def triangle_sums(begins, post, value, low, high):
     return total
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def triangle_codes(begins, post, link, low, high):
     """Count the triangles whose lowest end is in a run by how their ends are linked."""
     n = len(begins) - 1
@@ -46,7 +47,7 @@ def triangle_codes(begins, post, link, low, high):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def squares(begins, post, low, high):
     """Give, for nodes of a run, how many squares go through each and how many could, as networkx counts them.
 

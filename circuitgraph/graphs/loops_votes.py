@@ -1,10 +1,11 @@
 """The compiled election of VoteRank."""
 
 import numpy as np
-from numba import njit
+
+from circuitgraph.machine_code import kept
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def elect(begins, post, back_begins, back_post, directed, loss, most):
     """Elect up to most nodes; only those whose voters have changed are counted again."""
     n = len(begins) - 1
@@ -29,7 +30,7 @@ def elect(begins, post, back_begins, back_post, directed, loss, most):
     return chosen
 
 
-@njit(cache=True)
+@kept()
 def _count(begins, post, directed, ability, v):
     total = 0.0
     for e in range(begins[v], begins[v + 1]):
@@ -39,7 +40,7 @@ def _count(begins, post, directed, ability, v):
     return total
 
 
-@njit(cache=True)
+@kept()
 def _mark(begins, post, stale, v):
     for e in range(begins[v], begins[v + 1]):
         stale[post[e]] = True

@@ -6,7 +6,8 @@ plain sweeps where most nodes are met make it three times faster for a million l
 """
 
 import numpy as np
-from numba import njit
+
+from circuitgraph.machine_code import kept
 
 Ints = np.ndarray
 Floats = np.ndarray
@@ -14,14 +15,14 @@ Tables = tuple[Floats, Floats, bool]
 """above, below, and whether links out of the community are told from others."""
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def weigh(tables: Tables, degree: int, shared: int) -> float:
     """Weigh an inner node; 0 if it has no link out, for then only present links pass it."""
     above, below, outside = tables
     return above[shared] * below[max(degree - shared, 0) if outside else degree]
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def meet_few(nodes: Ints, begins: Ints, ends: Ints, part: Floats, count: Ints, total: Floats, found: Ints) -> int:
     """For all neighbours of some nodes: count how many of the nodes they know, add up the parts of these, list them."""
     n = 0
@@ -36,7 +37,7 @@ def meet_few(nodes: Ints, begins: Ints, ends: Ints, part: Floats, count: Ints, t
     return n
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def meet_many(nodes: Ints, begins: Ints, ends: Ints, part: Floats, count: Ints, total: Floats) -> None:
     """Do the same without a list."""
     for b in nodes:
@@ -47,7 +48,7 @@ def meet_many(nodes: Ints, begins: Ints, ends: Ints, part: Floats, count: Ints, 
             total[a] += p
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def settle(row: Floats, found: Ints, degree: int, count: Ints, total: Floats, tables: Tables, by_node: bool) -> None:
     """Add to a row what one inner node gives to all that paths join to it, and clear the counts."""
     for u in found:
@@ -56,7 +57,7 @@ def settle(row: Floats, found: Ints, degree: int, count: Ints, total: Floats, ta
         total[u] = 0.0
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def weigh_far(v: int, far: Ints, begins: Ints, part: Floats, count: Ints, total: Floats, tables: Tables) -> None:
     """Weigh the posts that share neighbours with post v, which is itself on no path, and clear the counts."""
     for a in far:
@@ -65,7 +66,7 @@ def weigh_far(v: int, far: Ints, begins: Ints, part: Floats, count: Ints, total:
         total[a] = 0.0
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def score_rows(out: Floats, first: int, links: tuple[Ints, Ints, Ints, Ints], tables: Tables, by_node: bool) -> None:
     """Score all pres against posts `first` on, one row each; see `ch3_l3`."""
     pre_begins, pres, post_begins, posts = links

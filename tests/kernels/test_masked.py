@@ -182,6 +182,42 @@ def test_an_update_is_the_reference_update(
     torch.testing.assert_close(*after, rtol=0, atol=1e-12 if dtype == torch.float64 else 1e-1)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "wiring",
+    [
+        WIRING,
+        (cg.Pruned(cg.Dense(), [1, 7, 8]), (4,), (5,)),  # rows without a synapse, the first and the last among them
+        (cg.Pruned(cg.Dense(), [0, 70_000, 70_001]), (70_000,), (3,)),
+        (cg.Explicit(pre=[2, 0, 1], post=[1, 0, 1]), (3,), (2,)),  # not listed by row
+        (cg.Explicit(pre=[], post=[]), (3,), (2,)),
+    ],
+    ids=repr,
+)
+def test_machine_code_and_torch_agree(wiring: tuple[cg.Topology, Shape, Shape], dtype: torch.dtype) -> None:
+    rng, ends, (topology, pre, post) = torch.Generator().manual_seed(5), Ends(*wiring), wiring
+    x, g = (torch.randn(3, *shape, generator=rng).to(dtype) for shape in (pre, post))
+    w = torch.randn(topology.n_slots(pre, post), generator=rng).to(torch.promote_types(dtype, torch.float32))
+    gain, decay = torch.full((ends.size,), 0.1, dtype=w.dtype), torch.full((ends.size,), -0.5, dtype=w.dtype)
+    found = []
+    for coded in (True, False):
+        kernel, changed = Masked(*wiring), w.clone()
+        if not coded:
+            kernel.__dict__["_entries"] = None
+        kernel.update(x, g, changed, ends, gain=gain, decay=decay, shift=decay, unit_norm=True)()
+        found.append((kernel.push(x, w), kernel.pull(g, w), kernel.pair(x, g), changed))
+    for name, mine, torchs in zip(("push", "pull", "pair", "update"), *found, strict=True):
+        torch.testing.assert_close(mine, torchs, rtol=0, atol=0 if name != "update" else 1e-6, msg=name)
+
+
+def test_a_change_by_machine_code_counts_as_one(kernel: Masked, w: nn.Parameter) -> None:
+    ends, gain = Ends(*WIRING), torch.ones(5)
+    push(kernel, w)
+    with torch.no_grad():
+        kernel.update(torch.ones(2, 6), torch.ones(2, 5), w, ends, gain=gain)()
+    expect(kernel, w)
+
+
 def test_second_derivatives_reach_the_weights(kernel: Masked, w: nn.Parameter) -> None:
     x = torch.randn(2, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(lambda x, w: kernel(x, w), (x, w.detach().double().requires_grad_()))

@@ -9,6 +9,8 @@ from llvmlite import ir
 from numba import cfunc, types
 from numba.extending import intrinsic
 
+from circuitgraph.machine_code import named_by_source
+
 _I64 = ir.IntType(64)
 _TYPES = {"f4": types.float32, "f8": types.float64, "u2": types.uint16, "u4": types.uint32, "i4": types.int32,
           "u8": types.uint64, "i8": types.int64}  # fmt: skip
@@ -47,7 +49,7 @@ def loop(names: str) -> Callable[[Callable[..., Callable[[int], None]]], Callabl
 
         @cache
         def made(*arguments: Any) -> Loop:
-            return Loop(compiled(make(*arguments)), tuple(names.split()))
+            return Loop(compiled(named_by_source(make(*arguments))), tuple(names.split()))
 
         return made
 

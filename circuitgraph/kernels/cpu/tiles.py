@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wiring import VALUES, shared
+from circuitgraph.machine_code import kept
 
 STRIP_BITS, BLOCK_BITS = 12, 14
 STRIP, BLOCK = 1 << STRIP_BITS, 1 << BLOCK_BITS
@@ -113,7 +114,7 @@ def in_tiles(pre: np.ndarray, post: np.ndarray) -> bool:
     return bool(_in_tiles(pre, post))
 
 
-@njit(cache=True)
+@kept()
 def _in_tiles(pre, post):
     strip = block = 0
     for e in range(len(post)):
@@ -124,7 +125,7 @@ def _in_tiles(pre, post):
     return True
 
 
-@njit(cache=True)
+@kept()
 def _fill(pre, post, begins, ends):
     for e in range(len(pre)):
         begins[post[e] >> STRIP_BITS, (pre[e] >> BLOCK_BITS) + 1] += 1

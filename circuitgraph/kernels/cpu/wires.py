@@ -1,7 +1,8 @@
 """Index structures of compressed rows, built in time proportional to the number of synapses."""
 
 import numpy as np
-from numba import njit
+
+from circuitgraph.machine_code import kept
 
 CHUNK_EDGES = 1 << 14
 """Synapses in one task, at most twice: small enough to share out evenly, large enough to hide the cost of a task."""
@@ -65,7 +66,7 @@ def transpose(begins: np.ndarray, cols: np.ndarray, n_cols: int) -> tuple[np.nda
     return new_begins, rows, perm
 
 
-@njit(cache=True)
+@kept()
 def _split(begins, cols, width, out):
     for r in range(len(begins) - 1):
         e = begins[r]
@@ -76,7 +77,7 @@ def _split(begins, cols, width, out):
         out[-1, r] = begins[r + 1]
 
 
-@njit(cache=True)
+@kept()
 def _rises(post, pre):
     for e in range(1, len(post)):
         if post[e] < post[e - 1] or (post[e] == post[e - 1] and pre[e] <= pre[e - 1]):
@@ -84,7 +85,7 @@ def _rises(post, pre):
     return True
 
 
-@njit(cache=True)
+@kept()
 def _counted(key, n, order):
     at = np.zeros(n + 1, np.int64)
     for k in key:
@@ -97,7 +98,7 @@ def _counted(key, n, order):
     return out
 
 
-@njit(cache=True)
+@kept()
 def _transpose(begins, cols, new_begins, rows, perm):
     for c in cols:
         new_begins[np.int64(c) + 1] += 1
