@@ -19,7 +19,7 @@ def interleave(
     A turn is one call, or as many as fill `turn_seconds` and an untimed one before them: each then finds the caches as
     in a loop, not as what another way left them.  What is slow drops out when it has used up its `seconds`,
     after two turns at the earliest: medians of the others then rest on more turns.  Each turn starts one place further
-    along, so that none always follows another.
+    along, so that none always follows another.  With `turn_seconds`, what takes more than `seconds` is timed once.
 
     Example:
         >>> times = interleave({"a": lambda: None, "b": lambda: None}, rounds=3, seconds=1.0)
@@ -29,11 +29,15 @@ def interleave(
     for call in work.values():
         call()
     wait(device)
-    calls = {name: _calls(call, turn_seconds, device) for name, call in work.items()}
-    times: dict[str, list[float]] = {name: [] for name in work}
-    spent = dict.fromkeys(work, 0.0)
+    first = {name: _time(call, 1, device) if turn_seconds else 0.0 for name, call in work.items()}
+    calls = {name: max(1, round(turn_seconds / max(took, 1e-6))) for name, took in first.items()}
+    # One call that takes longer than all that there is time for is enough to say so.
+    times = {name: [1000 * took] if took > seconds else [] for name, took in first.items()}
+    spent = {name: took if took > seconds else 0.0 for name, took in first.items()}
     for turn in range(rounds):
-        going = [name for name, ms in times.items() if len(ms) < 2 or spent[name] < seconds]
+        going = [
+            name for name, ms in times.items() if spent[name] < seconds or (len(ms) < 2 and first[name] <= seconds)
+        ]
         for name in going[turn % max(1, len(going)) :] + going[: turn % max(1, len(going))]:
             if calls[name] > 1:
                 _time(work[name], 1, device)
@@ -41,11 +45,6 @@ def interleave(
             spent[name] += took
             times[name].append(1000 * took / calls[name])
     return times
-
-
-def _calls(call: Callable[[], object], seconds: float, device: str) -> int:
-    """Say how many calls fill a turn."""
-    return max(1, round(seconds / max(_time(call, 1, device), 1e-6))) if seconds else 1
 
 
 def _time(call: Callable[[], object], times: int, device: str) -> float:

@@ -1,6 +1,7 @@
 """Measuring on the spot: what is measured is remembered, and a bad file costs a warning at most."""
 
 import json
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,18 @@ def test_what_is_slow_drops_out_of_the_turns() -> None:
     assert len(times["fast"]) == 20
     assert 2 <= len(times["slow"]) < 20
     assert calls == {name: len(ms) + 1 for name, ms in times.items()}
+
+
+def test_what_takes_longer_than_there_is_time_for_is_timed_once() -> None:
+    calls = {"fast": 0, "slow": 0}
+
+    def work(name: str, seconds: float) -> None:
+        calls[name] += 1
+        time.sleep(seconds)
+
+    times = interleave({n: lambda n=n, s=s: work(n, s) for n, s in (("fast", 0.0), ("slow", 0.05))},
+                       rounds=4, seconds=0.02, turn_seconds=1e-6)  # fmt: skip
+    assert len(times["fast"]) >= 2
+    assert len(times["slow"]) == 1
+    assert times["slow"][0] >= 50
+    assert calls["slow"] == 2
