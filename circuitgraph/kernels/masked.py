@@ -111,11 +111,12 @@ class Masked(Kernel):
         # Rows of the matrix are ends: their factors need not be gathered for every slot.
         entries = self._entries_for(x, g, w)
         if entries is not None and w.is_contiguous() and w.dtype == wide(x.dtype):
-            product, keep = self.whole.pair(x, g), torch.ones_like(gain) if decay is None else 1 + gain * decay
-            factors = {"gain": gain, "keep": keep, "shift": torch.zeros_like(gain) if shift is None else gain * shift}
+            keep = torch.ones_like(gain) if decay is None else 1 + gain * decay
+            add = torch.zeros_like(gain) if shift is None else gain * shift
+            product, *factors = (t.to(w.dtype).contiguous() for t in (self.whole.pair(x, g), gain, keep, add))
 
             def fused() -> None:
-                entries.change(product, w, **factors, unit_norm=unit_norm)
+                entries.change(product, w, *factors, unit_norm=unit_norm)
                 torch.autograd.graph.increment_version(w)
 
             return fused

@@ -198,7 +198,7 @@ def test_machine_code_and_torch_agree(wiring: tuple[cg.Topology, Shape, Shape], 
     rng, ends, (topology, pre, post) = torch.Generator().manual_seed(5), Ends(*wiring), wiring
     x, g = (torch.randn(3, *shape, generator=rng).to(dtype) for shape in (pre, post))
     w = torch.randn(topology.n_slots(pre, post), generator=rng).to(torch.promote_types(dtype, torch.float32))
-    gain, decay = torch.full((ends.size,), 0.1, dtype=w.dtype), torch.full((ends.size,), -0.5, dtype=w.dtype)
+    gain, decay = (torch.tensor(f, dtype=w.dtype).expand(ends.size) for f in (0.1, -0.5))
     found = []
     for coded in (True, False):
         kernel, changed = Masked(*wiring), w.clone()

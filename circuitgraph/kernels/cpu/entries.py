@@ -48,7 +48,7 @@ class Entries:
         """Write one number per entry into a matrix of the same type; the rest stays.  Shape: (E,), (rows, columns)."""
         self._run(spread_loop(WORDS[values.element_size()], self._index), matrix, values)
 
-    def change(self, product: Tensor, w: Tensor, *, gain: Tensor, keep: Tensor, shift: Tensor, unit_norm: bool) -> None:
+    def change(self, product: Tensor, w: Tensor, gain: Tensor, keep: Tensor, shift: Tensor, *, unit_norm: bool) -> None:
         """Make w = keep[row] * w + gain[row] * product[entry] + shift[row], then unit norm of rows, all of one type."""
         factors = {"gain": gain.data_ptr(), "keep": keep.data_ptr(), "shift": shift.data_ptr()}
         self._run(change_loop(VALUES[w.dtype], self._index), product, w, **factors, unit=int(unit_norm))
