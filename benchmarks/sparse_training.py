@@ -1,7 +1,8 @@
 """Sparse training of an MLP 784-1000-1000-10 on MNIST: dense, static, SET, RigL and Cannistraci-Hebb, in paired seeds.
 
-A seed fixes the wiring and the weights that all sparse networks start from, and the batches of all networks.  Weights
-are trained by gradient alone (SGD with momentum); only what is connected differs.  Two budgets:
+A seed fixes the wiring and the weights that all sparse networks start from, and the batches of all networks, with the
+pixels that are dropped from them.  Weights are trained by gradient alone (SGD with momentum); only what is connected
+differs.  Two budgets:
 
     hidden   1 % of the links of both hidden layers, the output layer whole, as in the CHT papers: 27,840 slots
     total    1 % of all links of the dense network: 17,940 slots, 1,000 of them in the output layer (10 %), the rest
@@ -69,6 +70,8 @@ class Settings:
     """Whether the share to rewire falls as a cosine."""
     near: float = 0.5
     """Below 0: links are drawn uniformly at the start; else a bipartite small world, rewired with this probability."""
+    pixel_dropout: float = 0.0
+    """Share of the pixels that are black, drawn anew each time that an image is learned from."""
     n_validation: int = 5000
 
 
@@ -140,6 +143,7 @@ class Run:
             self.net.parameters(), lr=settings.rate, momentum=settings.momentum, weight_decay=settings.decay
         )
         self.order, self.rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
+        self.dropping, self.black = torch.Generator().manual_seed(seed), data.train[0].min()
         circuit = self.net.circuit
         self.sparse = [n for n in LAYERS if isinstance(circuit.projection(n).topology, cg.Pruned)]
         self.slots = {n: circuit.projection(n).n_slots for n in LAYERS}
@@ -163,6 +167,8 @@ class Run:
     def train_on(self, batch: Tensor, rewired: list[str]) -> float:
         """Take one step, and where it is due rewire instead of stepping, as RigL does."""
         x, labels = (t[batch] for t in self.data.train)
+        if self.settings.pixel_dropout:
+            x = torch.where(torch.rand(x.shape, generator=self.dropping) < self.settings.pixel_dropout, self.black, x)
         self.optimizer.zero_grad()
         with listen(self.net, rewired) as heard:
             loss = F.cross_entropy(self(x), labels)

@@ -246,11 +246,19 @@ def sparse_training_table() -> list[str]:
     if not lines:
         return []
     out = ["| `python benchmarks/sparse_training.py` | slots | seeds | test % | validation % |", rule(5)]
-    for key in dict.fromkeys((line["budget"], line["method"]) for line in lines):
-        mine = [line for line in lines if (line["budget"], line["method"]) == key]
+    names = [_trained_how(line) for line in lines]
+    for name in dict.fromkeys(names):
+        mine = [line for line, own in zip(lines, names, strict=True) if own == name]
         test, validation = (spread([line[f"{k}_accuracy"] for line in mine]) for k in ("test", "validation"))
-        out.append(f"| {key[1]}, {key[0]} | {mine[0]['slots']:,} | {len(mine)} | {test} | {validation} |")
+        out.append(f"| {name} | {mine[0]['slots']:,} | {len(mine)} | {test} | {validation} |")
     return out
+
+
+def _trained_how(line: Line) -> str:
+    """Name a method of sparse training, and what it was given."""
+    dropped = round(100 * line["settings"].get("pixel_dropout", 0.0))
+    given = f", {dropped} % of pixels dropped" if dropped else ""
+    return f"{line['method']}, {line['budget']}, {line['settings']['epochs']} epochs{given}"
 
 
 def nine_tenths_table() -> list[str]:

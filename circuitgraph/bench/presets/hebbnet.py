@@ -32,5 +32,5 @@ PRESET = Preset(
     _SETTINGS,
     quick=_SETTINGS.changed({"scale": 0.25, "n_train": 10_000, "n_labelled": 20_000, "epochs": 10}),
     source="reutdayan/HebbNet, after Gupta et al. 2021",
-    goals={"mnist": Goal(92.7, 97.7), "fashion-mnist": Goal()},
+    goals={"mnist": Goal(92.7, 97.7), "fashion-mnist": Goal(None, 87.3)},
 )
