@@ -42,6 +42,10 @@ results: $(VENV)/.installed
 	rm -f $(RESULTS)/sparse_training.jsonl
 	$(BIN)/python benchmarks/sparse_training.py --json --decay 3e-4 --method static set rigl ch3 ch3-soft ch2n-soft
 	$(BIN)/python benchmarks/sparse_training.py --json --decay 5e-4 --rate 0.025 --method dense
+	$(BIN)/python benchmarks/sparse_training.py --json --epochs 60 --decay 2e-4 --pixel_dropout 0.1 \
+		--method ch3-soft rigl set
+	$(BIN)/python benchmarks/sparse_training.py --json --epochs 60 --decay 5e-4 --rate 0.025 --pixel_dropout 0.1 \
+		--method dense
 	$(BIN)/python -m circuitgraph.bench communities --seeds 5 --json > $(RESULTS)/bench_communities.jsonl
 	$(BIN)/python -m circuitgraph.bench mnist --preset cortical-mlp --seeds 3 --json > $(RESULTS)/mnist-cortical-mlp.jsonl
 	$(BIN)/python -m circuitgraph.bench cifar10 --preset nhs --quick --json > $(RESULTS)/cifar10-nhs-quick.jsonl
@@ -71,6 +75,9 @@ presets: $(VENV)/.installed
 	done
 	for p in hebbnet krotov; do \
 		$(BIN)/python -m circuitgraph.bench mnist --preset $$p --seeds $(SEEDS) --json > $(RESULTS)/mnist-$$p.jsonl || exit 1; \
+	done
+	for p in softhebb hebbnet; do \
+		$(BIN)/python -m circuitgraph.bench fashion-mnist --preset $$p --seeds 3 --json > $(RESULTS)/fashion-mnist-$$p.jsonl || exit 1; \
 	done
 	$(BIN)/python -m circuitgraph.bench table --write
 

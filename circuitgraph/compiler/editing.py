@@ -16,6 +16,7 @@ from circuitgraph.compiler.turns import alone
 from circuitgraph.edits import Edit
 from circuitgraph.ir import Circuit, Population, Projection, Remap
 from circuitgraph.ir.topology import moved_to
+from circuitgraph.ir.value import given_up
 
 if TYPE_CHECKING:
     from circuitgraph.compiler.network import Network
@@ -104,9 +105,9 @@ def _turned(
     out = {}
     for name, size in sizes.items():
         if name not in kept or (name in remap.removed and name not in tables):
-            out[name] = np.full(size, -1)
+            out[name] = given_up(np.full(size, -1))
         elif name in tables:
-            out[name] = moved_to(tables[name], size)
+            out[name] = given_up(moved_to(tables[name], size))
     return out
 
 

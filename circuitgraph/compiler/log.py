@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from circuitgraph.edits import Edit, whole_keys
+from circuitgraph.edits import Edit, n_whole
 from circuitgraph.errors import StructureError
 from circuitgraph.io import load_edits, save_edits
 from circuitgraph.ir import Circuit, Remap
@@ -144,7 +144,7 @@ def counts_of(circuit: Circuit) -> dict[str, float]:
 
 def whole_size(circuit: Circuit, name: str) -> int:
     """Count the slots of a projection's whole law."""
-    return whole_keys(circuit.projection(name).topology, *circuit.shapes(name))[0]
+    return n_whole(circuit.projection(name).topology, *circuit.shapes(name))
 
 
 def take_undo(undos: deque[Undo]) -> Undo:

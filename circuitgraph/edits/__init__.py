@@ -7,10 +7,10 @@ from circuitgraph.edits.grow import Grow, RemoveUnits, Tidy
 from circuitgraph.edits.inhibit import Inhibit
 from circuitgraph.edits.lateral import CentreSurround, LateralInhibition, SheetInhibition
 from circuitgraph.edits.prune import RemoveSlots
-from circuitgraph.edits.slots import AddSlots, Rewire, whole_keys
+from circuitgraph.edits.slots import AddSlots, Rewire, n_whole, whole_keys
 from circuitgraph.edits.together import Together
 
 __all__ = [
     "AddSlots", "CentreSurround", "Dale", "Edit", "Grow", "Inhibit", "LateralInhibition", "Merge", "RemoveSlots",
-    "RemoveUnits", "Rewire", "SheetInhibition", "Split", "Tidy", "Together", "whole_keys",
+    "RemoveUnits", "Rewire", "SheetInhibition", "Split", "Tidy", "Together", "n_whole", "whole_keys",
 ]  # fmt: skip

@@ -248,7 +248,7 @@ def doubled(
     law = topology.topology if isinstance(topology, Pruned) else topology
     pairs = topology.listed(pre, post)
     dense = isinstance(topology, Pruned) and isinstance(law, Dense)
-    if pairs is None or not (dense or law.listed(pre, post) is not None):
+    if pairs is None or not (dense or law.is_listed(pre, post)):
         return topology.resized(pre, post, pre_units, post_units)
     at = np.arange(len(pairs[0]))
     child_pre, child_post = _children(pairs[0], pre, pre_units), _children(pairs[1], post, post_units)
@@ -280,7 +280,7 @@ def _children(neuron: np.ndarray, shape: Shape, units: np.ndarray) -> np.ndarray
 def _counterparts(topology: Topology, pre: Shape, post: Shape, keys: np.ndarray, heir: np.ndarray) -> np.ndarray:
     """Give the key of the slot from the heir of each slot's presynaptic unit to the same end."""
     law = topology.topology if isinstance(topology, Pruned) else topology
-    if not isinstance(law, Dense) and law.listed(pre, post) is None:
+    if not isinstance(law, Dense) and not law.is_listed(pre, post):
         return np.asarray(law.resized(pre, post, heir, np.arange(post[0]))[1][keys])
     n, sites = n_neurons(pre), n_sites(pre)
     neuron = keys % n

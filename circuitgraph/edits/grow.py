@@ -231,7 +231,7 @@ def _wire(old: Circuit, new: Circuit, q: Projection, units: Mapping[str, np.ndar
     """Connect newcomers of pruned or listed wiring as densely as the others, at random, by one slot at least."""
     pre, post = old.shapes(q)
     law = q.topology.topology if isinstance(q.topology, Pruned) else q.topology
-    whole: Topology = Dense() if law.listed(pre, post) is not None else law
+    whole: Topology = Dense() if law.is_listed(pre, post) else law
     if law == q.topology == whole:
         return AddSlots(q.name, [])
     density = q.n_slots / max(1, whole.n_slots(pre, post))

@@ -27,16 +27,30 @@ def whole_keys(topology: Topology, pre: Shape, post: Shape) -> tuple[int, np.nda
         >>> whole_keys(Explicit([1, 0], [0, 2]), (3,), (4,))
         (12, array([1, 6]))
     """
+    n = n_whole(topology, pre, post)
     if isinstance(topology, Pruned):
-        n, keys = whole_keys(topology.topology, pre, post)
-        return n, keys[topology.keep]
+        whole = topology.topology
+        if not isinstance(whole, GraphEdges) and not whole.is_listed(pre, post):  # its keys are 0, 1, 2, ...
+            return n, topology.keep.astype(np.int64, copy=False)
+        return n, whole_keys(whole, pre, post)[1][topology.keep]
     if isinstance(topology, GraphEdges):
-        return n_sites(pre) ** 2, topology.post * n_sites(pre) + topology.pre
+        return n, topology.post * n_sites(pre) + topology.pre
     listed = topology.listed(pre, post)
-    if listed is None:
-        return topology.n_slots(pre, post), np.arange(topology.n_slots(pre, post))
-    n = n_neurons(pre)
-    return n * n_neurons(post), listed[1].astype(np.int64) * n + listed[0]
+    return n, np.arange(n) if listed is None else listed[1].astype(np.int64) * n_neurons(pre) + listed[0]
+
+
+def n_whole(topology: Topology, pre: Shape, post: Shape) -> int:
+    """Count the slots of the whole law, of which `whole_keys` numbers those that are present.
+
+    Example:
+        >>> n_whole(Explicit([1, 0], [0, 2]), (3,), (4,))
+        12
+    """
+    if isinstance(topology, Pruned):
+        return n_whole(topology.topology, pre, post)
+    if isinstance(topology, GraphEdges):
+        return n_sites(pre) ** 2
+    return n_neurons(pre) * n_neurons(post) if topology.is_listed(pre, post) else topology.n_slots(pre, post)
 
 
 @edits.register("add-slots")
@@ -166,7 +180,7 @@ def _extended(p: Projection, pre: Shape, post: Shape, keys: np.ndarray) -> tuple
         got = f"got {keys.min()} to {keys.max()}, expected 0 to {n - 1}"
         raise ShapeError(f"AddSlots: key of projection {p.name!r} out of range ({got})")
     law = p.topology.topology if isinstance(p.topology, Pruned) else p.topology
-    listed = isinstance(law, GraphEdges) or law.listed(pre, post) is not None
+    listed = isinstance(law, GraphEdges) or law.is_listed(pre, post)
     rising, new = np.sort(present) if listed else present, np.sort(keys)
     at = np.searchsorted(rising, new)
     known = np.append(rising, -1)[at] == new

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from circuitgraph.errors import ShapeError
-from circuitgraph.ir.value import index_array, n_different, rebuild
+from circuitgraph.ir.value import given_up, index_array, n_different, rebuild
 
 Indices = Mapping[str, np.ndarray]
 
@@ -153,8 +153,9 @@ def _compose(
             got = f"got index {int(index.max())}, expected below {known}"
             raise ShapeError(f"remap: {what} of {name!r} do not chain ({got}); compose edits in the order applied")
         if known and name in first:
-            out[name] = first[name][index]
-            out[name][index < 0] = -1
+            carried = first[name][index]
+            carried[index < 0] = -1
+            out[name] = given_up(carried)
         else:
             out[name] = index
     return out

@@ -90,6 +90,10 @@ class Topology(Value, ABC):
         """
         return None
 
+    def is_listed(self, pre: Shape, post: Shape) -> bool:
+        """Tell whether `listed` gives the neurons of each slot's synapse, without listing what is long to list."""
+        return self.listed(pre, post) is not None
+
     def tied(self, pre: Shape, post: Shape) -> bool:
         """Tell whether postsynaptic unit u belongs to presynaptic unit u: when one comes or goes, so does the other."""
         return False

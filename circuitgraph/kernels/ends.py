@@ -33,7 +33,7 @@ class Ends(nn.Module):
         if self.row is not None:
             self.size = topology.n_slots(pre, post) // self.row
             self.end = "unit" if self.size == post[0] else "neuron"
-        elif topology.listed(pre, post) is not None:
+        elif topology.is_listed(pre, post):
             self.end, self.size = neuron_end(post), n_neurons(post)
         else:
             self.end = topology.slots(pre, post).post_end

@@ -59,7 +59,7 @@ class Masked(Kernel):
     def __init__(self, topology: Topology, pre: Shape, post: Shape) -> None:
         super().__init__(topology, pre, post)
         whole = _whole(topology, pre, post)
-        if isinstance(topology, Pruned) and whole is topology.topology:
+        if isinstance(topology, Pruned) and (whole is topology.topology or isinstance(topology.topology, Dense)):
             at, coef = topology.keep, None
         else:
             pres, posts, coef = by_slot(topology, pre, post)

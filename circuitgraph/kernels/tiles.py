@@ -54,15 +54,14 @@ class TileKernel(Kernel):
 
     @classmethod
     def supports(cls, topology: Topology, pre: Shape, post: Shape) -> bool:
-        return topology.reduce == "sum" and topology.listed(pre, post) is not None
+        return topology.reduce == "sum" and topology.is_listed(pre, post)
 
     @classmethod
     def cost(cls, topology: Topology, pre: Shape, post: Shape) -> float:
         from circuitgraph.kernels.cpu.tiles import in_tiles
 
-        listed = topology.listed(pre, post)
-        assert listed is not None
-        fits = n_neurons(post) >= FEWEST and in_tiles(*listed)
+        listed = topology.listed(pre, post) if n_neurons(post) >= FEWEST else None
+        fits = listed is not None and in_tiles(*listed)
         # Two Zen 5 cores, a million neurons, a hundred synapses each, one sample: 0.2 to 0.3 ns a synapse; where pairs
         # lie otherwise, weights are gathered first, from all over memory.
         return (15.0 if fits else 300.0) * topology.n_synapses(pre, post)

@@ -250,7 +250,7 @@ def _heard(net: Network, population: str) -> list[_Heard]:
 
 def _whole(topology: Topology, pre: Shape, post: Shape) -> Topology:
     law = topology.topology if isinstance(topology, Pruned) else topology
-    return law if law.listed(pre, post) is None else Dense()
+    return Dense() if law.is_listed(pre, post) else law
 
 
 def _present(net: Network, heard: Sequence[_Heard]) -> Tensor:

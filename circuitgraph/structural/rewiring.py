@@ -292,7 +292,7 @@ def sides(topology: Topology, pre: Shape, post: Shape) -> tuple[int, int]:
     whole = topology.topology if isinstance(topology, Pruned) else topology
     if isinstance(whole, GraphEdges):
         return n_sites(pre), n_sites(post)
-    if topology.listed(pre, post) is not None:
+    if topology.is_listed(pre, post):
         return n_neurons(pre), n_neurons(post)
     if isinstance(whole, Conv) and whole.groups == 1:
         return whole.n_slots(pre, post) // post[0], post[0]
@@ -342,7 +342,7 @@ def _gradient_blocks(at: Wired, heard: Heard) -> Iterator[tuple[int, Tensor]]:
         got = f"got {tuple(x.shape)} and {tuple(g.shape)}, expected (B, *{at.pre}) and (B, *{at.post})"
         raise ShapeError(f"RigL: heard does not fit the projection ({got}); listen again after an edit")
     whole = at.topology.topology if isinstance(at.topology, Pruned) else at.topology
-    if at.topology.listed(at.pre, at.post) is None and not isinstance(whole, GraphEdges):
+    if not at.topology.is_listed(at.pre, at.post) and not isinstance(whole, GraphEdges):
         kernel = make_kernel(whole, at.pre, at.post, setting=Setting(len(x), str(x.device), x.dtype, "gradient"))
         yield 0, kernel.to(x.device).pair(x, g).abs()
         return

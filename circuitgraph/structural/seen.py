@@ -233,7 +233,7 @@ def whole_dims(topology: Topology, pre: Shape, post: Shape) -> tuple[int, ...]:
     row = law.row_length(pre, post)
     if row is not None:
         return (row, law.n_slots(pre, post) // row)
-    if law.listed(pre, post) is not None:
+    if law.is_listed(pre, post):
         return (n_neurons(pre), n_neurons(post))
     if law.slots(pre, post).pre_end == "site":
         return (n_sites(pre), n_sites(post))

@@ -67,6 +67,9 @@ class Pruned(Topology):
         whole = self.topology.listed(pre, post)
         return None if whole is None else (whole[0][self.keep], whole[1][self.keep])
 
+    def is_listed(self, pre: Shape, post: Shape) -> bool:
+        return isinstance(self.topology, Dense) or self.topology.is_listed(pre, post)
+
     def tied(self, pre: Shape, post: Shape) -> bool:
         return self.topology.tied(pre, post)
 

@@ -73,3 +73,9 @@ def test_indices_out_of_range_and_shapes_that_do_not_fit_are_named() -> None:
         Pruned(Dense(), [6]).check((3,), (2,))
     with pytest.raises(ShapeError, match="postsynaptic shape does not fit"):
         Pruned(Pool(2), [0]).check((2, 4), (2, 3))
+
+
+@pytest.mark.parametrize(("law", "pre", "post"), EXAMPLES, ids=lambda case: repr(case))
+def test_it_is_known_without_listing_whether_pairs_are_listed(law: Topology, pre: Shape, post: Shape) -> None:
+    for each in (law, Pruned(law, range(min(1, law.n_slots(pre, post))))):
+        assert each.is_listed(pre, post) == (each.listed(pre, post) is not None)
