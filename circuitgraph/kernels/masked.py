@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CODED = (torch.float32, torch.float64, torch.bfloat16)
 """Types that machine code copies entries of."""
+FEWEST = 1 << 15
+"""Entries from which on machine code is worth a second of making it."""
 SAMPLE = 1 << 11
 """Weights that are compared before a filled buffer is used again: about 1 % of a product's time, from 1024 neurons."""
 
@@ -145,7 +147,7 @@ class Masked(Kernel):
 
     @cached_property
     def _entries(self) -> "Entries | None":
-        plain = isinstance(self.whole, DenseKernel) and self.coef is None and not self.adds
+        plain = isinstance(self.whole, DenseKernel) and self.coef is None and not self.adds and len(self.at) >= FEWEST
         if not plain or self.at.device.type != "cpu" or importlib.util.find_spec("numba") is None:
             return None
         from circuitgraph.kernels.cpu.entries import Entries

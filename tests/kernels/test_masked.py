@@ -33,6 +33,14 @@ class Doubled(cg.Explicit):
         return 3
 
 
+@pytest.fixture(autouse=True)
+def always_coded(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let the smallest wiring be copied by machine code; give the size from which on it is otherwise."""
+    usual = masked.FEWEST
+    monkeypatch.setattr(masked, "FEWEST", 0)
+    return usual
+
+
 @pytest.fixture
 def kernel() -> Masked:
     return Masked(*WIRING)
@@ -208,6 +216,12 @@ def test_machine_code_and_torch_agree(wiring: tuple[cg.Topology, Shape, Shape], 
         found.append((kernel.push(x, w), kernel.pull(g, w), kernel.pair(x, g), changed))
     for name, mine, torchs in zip(("push", "pull", "pair", "update"), *found, strict=True):
         torch.testing.assert_close(mine, torchs, rtol=0, atol=0 if name != "update" else 1e-6, msg=name)
+
+
+def test_no_machine_code_is_made_for_little_wiring(always_coded: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masked, "FEWEST", always_coded)
+    assert Masked(*WIRING)._entries is None
+    assert Masked(cg.ErdosRenyi(0.9), (200,), (200,))._entries is not None
 
 
 def test_a_change_by_machine_code_counts_as_one(kernel: Masked, w: nn.Parameter) -> None:
