@@ -91,7 +91,7 @@ class Masked(Kernel):
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
         entries = self._entries_for(x, g)
         if entries is not None and x.dtype == g.dtype:
-            return entries.take(g.flatten(1).t() @ x.flatten(1))
+            return entries.dots(x.flatten(1), g.flatten(1))
         met = self.whole.pair(x, g).index_select(0, self.at)
         return met if self.coef is None else met * self.coef.to(met.dtype)
 
@@ -115,10 +115,11 @@ class Masked(Kernel):
         if entries is not None and w.is_contiguous() and w.dtype == wide(x.dtype):
             keep = torch.ones_like(gain) if decay is None else 1 + gain * decay
             add = torch.zeros_like(gain) if shift is None else gain * shift
-            product, *factors = (t.to(w.dtype).contiguous() for t in (self.whole.pair(x, g), gain, keep, add))
+            factors = (t.to(w.dtype).contiguous() for t in (gain, keep, add))
+            found = entries.changed(x.flatten(1), g.flatten(1), w, *factors, unit_norm=unit_norm)
 
             def fused() -> None:
-                entries.change(product, w, *factors, unit_norm=unit_norm)
+                found()
                 torch.autograd.graph.increment_version(w)
 
             return fused

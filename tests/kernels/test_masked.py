@@ -214,8 +214,10 @@ def test_machine_code_and_torch_agree(wiring: tuple[cg.Topology, Shape, Shape], 
             kernel.__dict__["_entries"] = None
         kernel.update(x, g, changed, ends, gain=gain, decay=decay, shift=decay, unit_norm=True)()
         found.append((kernel.push(x, w), kernel.pull(g, w), kernel.pair(x, g), changed))
+    rounded = {torch.float32: 1e-6, torch.bfloat16: 3e-2}.get(dtype, 0.0)  # torch rounds products in bfloat16
     for name, mine, torchs in zip(("push", "pull", "pair", "update"), *found, strict=True):
-        torch.testing.assert_close(mine, torchs, rtol=0, atol=0 if name != "update" else 1e-6, msg=name)
+        atol = {"pair": rounded, "update": max(rounded, 1e-6)}.get(name, 0.0)
+        torch.testing.assert_close(mine, torchs, rtol=0, atol=atol, msg=name)
 
 
 def test_no_machine_code_is_made_for_little_wiring(always_coded: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Some entries of a matrix, listed by row: read out of a product, written into a dense copy, or changed by one."""
 
 from collections.abc import Callable
+from functools import cached_property
 from math import sqrt
 from typing import Any
 
@@ -9,13 +10,12 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from circuitgraph.kernels.cpu import products
+from circuitgraph.kernels.cpu.bits import ROWS, bits_of, expand_loop, has_bits
 from circuitgraph.kernels.cpu.tasks import FAST, Loop, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
-from circuitgraph.kernels.cpu.wires import narrow, row_begins
+from circuitgraph.kernels.cpu.wires import block_begins, narrow, row_begins
 from circuitgraph.kernels.cpu.wiring import INDICES, VALUES, WORDS, shared
-
-ROWS = 16
-"""Rows in one task."""
 
 
 class Entries:
@@ -45,13 +45,49 @@ class Entries:
         return out
 
     def spread(self, values: Tensor, matrix: Tensor) -> None:
-        """Write one number per entry into a matrix of the same type; the rest stays.  Shape: (E,), (rows, columns)."""
+        """Write one number per entry into a matrix of its type, zero elsewhere.  Shape: (E,), (rows, columns)."""
+        if has_bits() and matrix.dtype == torch.float32 and self.n_cols % 16 == 0:
+            run(
+                expand_loop(), -(-self.n_rows // ROWS), matrix=matrix.data_ptr(), rows=self.n_rows, columns=self.n_cols,
+                begins=self.begins.data_ptr(), bits=self._bits.data_ptr(), values=values.data_ptr(),
+            )  # fmt: skip
+            return
         self._run(spread_loop(WORDS[values.element_size()], self._index), matrix, values)
 
     def change(self, product: Tensor, w: Tensor, gain: Tensor, keep: Tensor, shift: Tensor, *, unit_norm: bool) -> None:
         """Make w = keep[row] * w + gain[row] * product[entry] + shift[row], then unit norm of rows, all of one type."""
         factors = {"gain": gain.data_ptr(), "keep": keep.data_ptr(), "shift": shift.data_ptr()}
         self._run(change_loop(VALUES[w.dtype], self._index), product, w, **factors, unit=int(unit_norm))
+
+    def dots(self, x: Tensor, g: Tensor) -> Tensor:
+        """Correlate both ends of every entry.  Shape: x (B, columns), g (B, rows) -> (E,), float32 or float64."""
+        if not products.fits(x):
+            return self.take(g.t() @ x)
+        out = torch.empty(self.n_edges)
+        products.product(x, g, self._chunks, self._where, out)()
+        return out
+
+    def changed(
+        self, x: Tensor, g: Tensor, w: Tensor, gain: Tensor, keep: Tensor, shift: Tensor, *, unit_norm: bool
+    ) -> Callable[[], None]:
+        """Prepare w = keep[row] * w + gain[row] * dots + shift[row], then unit norm of rows; all of one type."""
+        if products.fits(x):
+            return products.product(x, g, self._chunks, self._where, w, gain, keep, shift, unit_norm=unit_norm)
+        product = (g.t() @ x).to(w.dtype)
+        return lambda: self.change(product, w, gain, keep, shift, unit_norm=unit_norm)
+
+    @cached_property
+    def _chunks(self) -> Tensor:
+        width = products.PANELS * products.tile_shape().columns
+        return shared(block_begins(self.begins.numpy(), self.cols.numpy(), self.n_cols, width))
+
+    @cached_property
+    def _where(self) -> Tensor:
+        return self.cols if products.tile_shape().width < 16 else self._bits
+
+    @cached_property
+    def _bits(self) -> Tensor:
+        return shared(bits_of(self.begins.numpy(), self.cols.numpy(), self.n_cols))
 
     def _run(self, code: Loop, matrix: Tensor, values: Tensor, **more: Any) -> None:
         run(

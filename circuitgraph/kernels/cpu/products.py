@@ -1,0 +1,279 @@
+"""Products of two activities, computed tile by tile in registers, of which only listed entries are kept.
+
+A whole product would go through memory twice: where most entries are kept, that costs as much as a quarter of it.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from math import sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from llvmlite import binding, ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from torch import Tensor
+
+from circuitgraph.kernels.cpu.bits import squeeze
+from circuitgraph.kernels.cpu.lanes import BF16, F32, FUSE, I32, I64
+from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
+from circuitgraph.kernels.cpu.team import run
+from circuitgraph.kernels.cpu.wiring import INDICES
+
+PANELS = 10
+"""Panels of columns whose tiles are kept at a time: 8 rows of 480 numbers are 15 kB, ten panels of 128 samples 240."""
+MOST_ROWS = 128
+"""Rows in one task, at most."""
+MOST_SAMPLES = 512
+"""Beyond this batch, ten panels fit no second cache of 1 MB."""
+
+
+class Shape(NamedTuple):
+    """A tile that fits the registers, with one vector of each panel and one broadcast number beside it."""
+
+    rows: int
+    vectors: int
+    width: int
+
+    @property
+    def columns(self) -> int:
+        """Count the columns of a panel."""
+        return self.vectors * self.width
+
+
+@cache
+def tile_shape() -> Shape:
+    """Choose the tile for this processor: 24 of 32 long registers, or 12 of 16 short ones."""
+    return Shape(8, 3, 16) if binding.get_host_cpu_features().get("avx512f") else Shape(4, 3, 8)
+
+
+@cache
+def has_pairs() -> bool:
+    """Tell whether this processor multiplies pairs of bfloat16 in one step."""
+    return bool(binding.get_host_cpu_features().get("avx512bf16"))
+
+
+def pack(x: Tensor, lanes: int) -> Tensor:
+    """Lay neurons side by side, sample after sample; bfloat16 by two samples.  Shape: (B, N) -> (panels, B, lanes)."""
+    pairs = x.dtype == torch.bfloat16
+    panels, steps = -(-x.shape[1] // lanes), -(-len(x) // 2) if pairs else len(x)
+    out = torch.empty(panels, steps, lanes, dtype=torch.int32)
+    run(
+        pack_loop("u2" if pairs else "u4", lanes), panels, x=x.data_ptr(), sample=x.stride(0) * x.element_size(),
+        neuron=x.stride(1) * x.element_size(), batch=len(x), neurons=x.shape[1], out=out.data_ptr(), steps=steps,
+    )  # fmt: skip
+    return out
+
+
+@loop("x sample neuron batch neurons out steps")
+def pack_loop(word: str, lanes: int) -> Callable[[int], None]:
+    """Copy one panel a task, zero where neurons or samples end; strides of x are in bytes."""
+    pairs = word == "u2"
+
+    def copy(p: int) -> None:
+        x, sample, neuron, batch, steps = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 8)
+        task = take_task(p)
+        while task < peek(p, 1):
+            out, here = pointer("u4", peek(p, 7) + 4 * task * steps * lanes), x + task * lanes * neuron
+            used = min(lanes, peek(p, 6) - task * lanes)
+            for k in range(steps):
+                for i in range(used):
+                    at = here + i * neuron
+                    if not pairs:
+                        out[k * lanes + i] = pointer(word, at + k * sample)[0]
+                    elif 2 * k + 1 < batch:
+                        low, high = pointer(word, at + 2 * k * sample)[0], pointer(word, at + (2 * k + 1) * sample)[0]
+                        out[k * lanes + i] = low | (high << 16)
+                    else:
+                        out[k * lanes + i] = pointer(word, at + 2 * k * sample)[0]
+                for i in range(used, lanes):
+                    out[k * lanes + i] = 0
+            task = take_task(p)
+
+    return copy
+
+
+def fits(x: Tensor) -> bool:
+    """Tell whether tiles know the type of activity, and hold its batch."""
+    return x.dtype in (torch.float32, torch.bfloat16) and 0 < len(x) <= MOST_SAMPLES
+
+
+def product(
+    x: Tensor, g: Tensor, begins: Tensor, where: Tensor, out: Tensor, *factors: Tensor, unit_norm: bool = False
+) -> Callable[[], None]:
+    """Prepare the product of two activities, of which entries go to `out` or, with factors, change what is there.
+
+    `begins` (chunks of ten panels + 1, rows) says where entries begin, `where` is the column of each (E,) or, with long
+    registers, bits (rows, words); the factors are those of `use`.  It needs no memory when it runs.
+
+    Shape: x (B, columns), g (B, rows), out (E,) float32.
+    """
+    shape, pairs, threads = tile_shape(), x.dtype == torch.bfloat16 and has_pairs(), torch.get_num_threads()
+    x, g = (pack(t if pairs else t.float(), lanes) for t, lanes in ((x, shape.columns), (g, shape.rows)))
+    n_rows = begins.shape[1]
+    each = min(MOST_ROWS, -(-n_rows // (4 * threads * shape.rows)) * shape.rows)
+    room = torch.empty(threads, (shape.rows + 1) * PANELS * shape.columns + 16 + MOST_ROWS)
+    index, words = ("bits", where.shape[1]) if where.ndim == 2 else (INDICES[where.dtype][1], 0)
+    code = product_loop(BF16 if pairs else F32, index, *shape)
+
+    def ready() -> None:
+        gain, keep, shift = [f.data_ptr() for f in factors] or [0, 0, 0]
+        run(
+            code, -(-n_rows // each), x=x.data_ptr(), g=g.data_ptr(), steps=x.shape[1], panels=len(x), rows=n_rows,
+            each=each, room=room.data_ptr(), size=4 * room.stride(0), begins=begins.data_ptr(), where=where.data_ptr(),
+            words=words, out=out.data_ptr(), gain=gain, keep=keep, shift=shift, unit=int(unit_norm), seat=0,
+        )  # fmt: skip
+
+    return ready
+
+
+@loop("x g steps panels rows each room size begins where words out gain keep shift unit seat")
+def product_loop(kind: int, index: str, high: int, vectors: int, width: int) -> Callable[[int], None]:
+    """Multiply `high` rows by ten panels at a time; tasks are `each` rows.
+
+    `room` holds the tiles and the sums of squares of each thread, `size` bytes.
+    """
+    lanes = vectors * width
+    whole, collect = PANELS * lanes, by_bits if index == "bits" else by_columns(index)
+
+    def multiply(p: int) -> None:
+        steps, panels, n_rows, each, gain = peek(p, 4), peek(p, 5), peek(p, 6), peek(p, 7), peek(p, 14)
+        chunks, begins, where = (panels + PANELS - 1) // PANELS, peek(p, 10), (peek(p, 11), peek(p, 12))
+        out = pointer("f4", peek(p, 13))
+        factors = pointer("f4", gain), pointer("f4", peek(p, 15)), pointer("f4", peek(p, 16)), gain != 0
+        room = peek(p, 8) + take_task(p + 8 * 18) * peek(p, 9)
+        there = room + 4 * high * whole
+        found, totals = pointer("f4", there), pointer("f4", there + 4 * (whole + 16))
+        task = take_task(p)
+        while task < peek(p, 1):
+            start, last = task * each, min(n_rows, (task + 1) * each)
+            for i in range(each):
+                totals[i] = 0
+            for chunk in range(chunks):
+                first, here = chunk * PANELS, begins + 8 * n_rows * chunk
+                for top in range(start, last, high):
+                    errors, stop = peek(p, 3) + 4 * steps * top, min(top + high, last)
+                    for q in range(first, min(panels, first + PANELS)):
+                        x, to = peek(p, 2) + 4 * steps * lanes * q, room + 4 * lanes * (q - first)
+                        tile_product(kind, high, vectors, width, x, errors, steps, to, 4 * whole)
+                    for r in range(top, stop):
+                        e, end = peek(here, r), peek(here + 8 * n_rows, r)
+                        collect(room + 4 * whole * (r - top), where, r, first * lanes, whole, e, end, there)
+                        totals[r - start] += use(found, out, e, end, r, factors)
+            if peek(p, 17):
+                divide_rows(out, begins, begins + 8 * n_rows * chunks, start, last, totals)
+            task = take_task(p)
+
+    return multiply
+
+
+@njit(fastmath=FAST)
+def use(found, out, begin, end, row, factors):
+    """Keep what was found for entries of a row: out = found, or with factors keep * out + gain * found + shift.
+
+    Gives the sum of squares of what was changed.
+    """
+    gains, keeps, shifts, changes = factors
+    total = np.float32(0)
+    if changes:
+        gain, keep, shift = gains[row], keeps[row], shifts[row]
+        for i in range(end - begin):
+            new = keep * out[begin + i] + (gain * found[i] + shift)
+            out[begin + i] = new
+            total += new * new
+    else:
+        for i in range(end - begin):
+            out[begin + i] = found[i]
+    return total
+
+
+@njit
+def by_bits(tile, where, row, column, whole, begin, end, found):
+    """Put what is found in a row's entries, from a column on, side by side."""
+    bits, words = where
+    squeeze(tile, bits + 2 * (row * words + column // 16), min(words - column // 16, whole // 16), found)
+
+
+@cache
+def by_columns(index: str) -> Callable[..., None]:
+    """As `by_bits`, where columns are listed."""
+
+    @njit
+    def collect(tile, where, row, column, whole, begin, end, found):
+        cols, tile, found = pointer(index, where[0]), pointer("f4", tile - 4 * column), pointer("f4", found)
+        for e in range(begin, end):
+            found[e - begin] = tile[cols[e]]
+
+    return collect
+
+
+@njit(fastmath=FAST)
+def divide_rows(w, begins, ends, first, last, totals):
+    """Take rows to unit norm, whose sums of squares are known; rows of zeros stay."""
+    for r in range(first, last):
+        if totals[r - first] > 0:
+            norm = sqrt(totals[r - first])
+            for e in range(peek(begins, r), peek(ends, r)):
+                w[e] /= norm
+
+
+@intrinsic(prefer_literal=True)
+def tile_product(
+    context: Any, kind: Any, rows: Any, vectors: Any, width: Any, x: Any, g: Any, steps: Any, out: Any, out_row: Any
+) -> Any:
+    """out[row, column] = sum over steps of g[step, row] * x[step, column], all sums in registers.
+
+    Words of x and g are numbers or, for BF16, two numbers each, of samples that lie side by side.
+    """
+    pairs, n_rows, n_vectors, n = (t.literal_value for t in (kind, rows, vectors, width))
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        x, g, steps, out, out_row = arguments[4:]
+        vector, words = ir.VectorType(ir.FloatType(), n), ir.VectorType(I32, n)
+        none, zero = ir.Constant(words, ir.Undefined), ir.Constant(vector, [0.0] * n)
+        sums = [[cgutils.alloca_once_value(b, zero) for _ in range(n_vectors)] for _ in range(n_rows)]
+
+        def read(address: Any, offset: int, kind: Any) -> Any:
+            value = b.load(b.inttoptr(b.add(address, I64(offset)), kind.as_pointer()))
+            value.align = 4
+            return value
+
+        def add(total: Any, x: Any, g: Any) -> Any:
+            if pairs == F32:
+                x, g = b.bitcast(x, vector), b.bitcast(g, vector)
+                return b.fadd(b.fmul(g, x, flags=FUSE), total, flags=FUSE)
+            halves = ir.VectorType(_BFloat(), 2 * n)
+            signature = ir.FunctionType(vector, [vector, halves, halves])
+            multiply = b.module.declare_intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", (), signature)
+            return b.call(multiply, [total, b.bitcast(g, halves), b.bitcast(x, halves)])
+
+        with cgutils.for_range_slice(b, I64(0), steps, I64(1), I64) as (step, _):
+            here, there = b.add(x, b.mul(step, I64(4 * n * n_vectors))), b.add(g, b.mul(step, I64(4 * n_rows)))
+            columns = [read(here, 4 * n * v, words) for v in range(n_vectors)]
+            for row, slots in enumerate(sums):
+                single = b.insert_element(none, read(there, 4 * row, I32), I32(0))
+                error = b.shuffle_vector(single, none, ir.Constant(words, [0] * n))
+                for slot, column in zip(slots, columns, strict=True):
+                    b.store(add(b.load(slot), column, error), slot)
+        for row, slots in enumerate(sums):
+            for v, slot in enumerate(slots):
+                target = b.add(out, b.add(b.mul(out_row, I64(row)), I64(4 * n * v)))
+                b.store(b.load(slot), b.inttoptr(target, vector.as_pointer())).align = 4
+        return context.get_dummy_value()
+
+    return types.void(kind, rows, vectors, width, *[types.intp] * 5), generate
+
+
+class _BFloat(ir.Type):
+    """LLVM's bfloat, which llvmlite has no name for."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _BFloat)
+
+    def __hash__(self) -> int:
+        return hash(_BFloat)
