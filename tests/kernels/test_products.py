@@ -4,21 +4,24 @@ import numpy as np
 import pytest
 import torch
 
+from circuitgraph.kernels.cpu import entries as listed
 from circuitgraph.kernels.cpu import products
 from circuitgraph.kernels.cpu.entries import Entries
+from circuitgraph.kernels.cpu.registers import Shape
 
 TILES = {
-    "short registers": products.Shape(4, 3, 8),
-    "long registers": products.Shape(8, 3, 16),
+    "short registers": Shape(4, 3, 8),
+    "long registers": Shape(8, 3, 16),
 }
 SHAPES = [(1, 1, 1), (5, 3, 2), (8, 48, 4), (100, 77, 3), (300, 1000, 37), (9, 2000, products.MOST_SAMPLES)]
 
 
 @pytest.fixture(autouse=True, params=TILES)
-def tile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> products.Shape:
+def tile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Shape:
     """Compute as a processor with these registers would."""
     shape = TILES[request.param]
-    monkeypatch.setattr(products, "tile_shape", lambda: shape)
+    for module in (products, listed):
+        monkeypatch.setattr(module, "tile_shape", lambda: shape)
     if shape.width < 16:
         monkeypatch.setattr(products, "has_pairs", lambda: False)
     return shape

@@ -50,7 +50,7 @@ def expand_loop() -> Callable[[int], None]:
         while task < peek(p, 1):
             for r in range(task * ROWS, min(rows, (task + 1) * ROWS)):
                 values, words = peek(p, 7) + 4 * peek(begins, r), columns // 16
-                expand(values, bits + 2 * words * r, words, peek(p, 2) + 4 * columns * r)
+                expand(values, bits + 2 * words * r, words, peek(p, 2) + 4 * columns * r, 64)
             task = take_task(p)
 
     return fill
@@ -78,24 +78,27 @@ def squeeze(context: Any, numbers: Any, bits: Any, words: Any, out: Any) -> Any:
 
 
 @intrinsic
-def expand(context: Any, values: Any, bits: Any, words: Any, out: Any) -> Any:
-    """Copy numbers that lie side by side to where bits are set in `out`, and zero to where they are not."""
+def expand(context: Any, values: Any, bits: Any, words: Any, out: Any, step: Any) -> Any:
+    """Copy numbers that lie side by side to where bits are set in `out`, zero to where they are not.
+
+    `step` is the distance of one word's 16 numbers from the next's, in bytes.
+    """
 
     def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        values, bits, words, out = arguments
+        values, bits, words, out, step = arguments
         single = ir.FloatType().as_pointer()
         kind = ir.FunctionType(_NUMBERS, [single, _BITS, _NUMBERS])
         read = b.module.declare_intrinsic("llvm.masked.expandload.v16f32", (), kind)
 
         def move(word: Any, at: Any, there: Any) -> None:
             zeros = ir.Constant(_NUMBERS, [0.0] * 16)
-            target = b.inttoptr(b.add(out, b.mul(word, I64(64))), _NUMBERS.as_pointer())
+            target = b.inttoptr(b.add(out, b.mul(word, step)), _NUMBERS.as_pointer())
             b.store(b.call(read, [b.inttoptr(at, single), there, zeros]), target).align = 4
 
         _each_word(b, bits, words, values, move)
         return context.get_dummy_value()
 
-    return types.void(*[types.intp] * 4), generate
+    return types.void(*[types.intp] * 5), generate
 
 
 def _each_word(b: Any, bits: Any, words: Any, listed: Any, move: Callable[[Any, Any, Any], None]) -> None:

@@ -10,8 +10,9 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from circuitgraph.kernels.cpu import products
+from circuitgraph.kernels.cpu import products, sums
 from circuitgraph.kernels.cpu.bits import ROWS, bits_of, expand_loop, has_bits
+from circuitgraph.kernels.cpu.registers import tile_shape
 from circuitgraph.kernels.cpu.tasks import FAST, Loop, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wires import block_begins, narrow, row_begins
@@ -59,12 +60,24 @@ class Entries:
         factors = {"gain": gain.data_ptr(), "keep": keep.data_ptr(), "shift": shift.data_ptr()}
         self._run(change_loop(VALUES[w.dtype], self._index), product, w, **factors, unit=int(unit_norm))
 
+    def multiplies(self, x: Tensor, values: Tensor) -> bool:
+        """Tell whether `push` and `pull` can take this activity: else a dense copy is as fast."""
+        return has_bits() and sums.fits(x, values)
+
+    def push(self, x: Tensor, values: Tensor) -> Tensor:
+        """Sum each row.  Shape: x (B, columns), values (E,) -> (B, rows), neuron-major."""
+        return sums.forward(x, self._blocks, self._bits, values)
+
+    def pull(self, g: Tensor, values: Tensor) -> Tensor:
+        """Sum each column.  Shape: g (B, rows), values (E,) -> (B, columns), neuron-major."""
+        return sums.backward(g, self.n_cols, self._blocks, self._bits, values)
+
     def dots(self, x: Tensor, g: Tensor) -> Tensor:
         """Correlate both ends of every entry.  Shape: x (B, columns), g (B, rows) -> (E,), float32 or float64."""
         if not products.fits(x):
             return self.take(g.t() @ x)
         out = torch.empty(self.n_edges)
-        products.product(x, g, self._chunks, self._where, out)()
+        products.product(x, g, self._blocks, self._where, out)()
         return out
 
     def changed(
@@ -72,18 +85,17 @@ class Entries:
     ) -> Callable[[], None]:
         """Prepare w = keep[row] * w + gain[row] * dots + shift[row], then unit norm of rows; all of one type."""
         if products.fits(x):
-            return products.product(x, g, self._chunks, self._where, w, gain, keep, shift, unit_norm=unit_norm)
+            return products.product(x, g, self._blocks, self._where, w, gain, keep, shift, unit_norm=unit_norm)
         product = (g.t() @ x).to(w.dtype)
         return lambda: self.change(product, w, gain, keep, shift, unit_norm=unit_norm)
 
     @cached_property
-    def _chunks(self) -> Tensor:
-        width = products.PANELS * products.tile_shape().columns
-        return shared(block_begins(self.begins.numpy(), self.cols.numpy(), self.n_cols, width))
+    def _blocks(self) -> Tensor:
+        return shared(block_begins(self.begins.numpy(), self.cols.numpy(), self.n_cols, products.BLOCK))
 
     @cached_property
     def _where(self) -> Tensor:
-        return self.cols if products.tile_shape().width < 16 else self._bits
+        return self.cols if tile_shape().width < 16 else self._bits
 
     @cached_property
     def _bits(self) -> Tensor:

@@ -6,53 +6,25 @@ A whole product would go through memory twice: where most entries are kept, that
 from collections.abc import Callable
 from functools import cache
 from math import sqrt
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from llvmlite import binding, ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import njit
 from torch import Tensor
 
 from circuitgraph.kernels.cpu.bits import squeeze
-from circuitgraph.kernels.cpu.lanes import BF16, F32, FUSE, I32, I64
+from circuitgraph.kernels.cpu.lanes import BF16, F32
+from circuitgraph.kernels.cpu.registers import has_pairs, tile_product, tile_shape
 from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wiring import INDICES
 
-PANELS = 10
-"""Panels of columns whose tiles are kept at a time: 8 rows of 480 numbers are 15 kB, ten panels of 128 samples 240."""
+BLOCK, CHUNK = 128, 384
+"""Columns after which it is known where entries begin; columns whose tiles are kept at a time, in 12 kB."""
 MOST_ROWS = 128
 """Rows in one task, at most."""
 MOST_SAMPLES = 512
-"""Beyond this batch, ten panels fit no second cache of 1 MB."""
-
-
-class Shape(NamedTuple):
-    """A tile that fits the registers, with one vector of each panel and one broadcast number beside it."""
-
-    rows: int
-    vectors: int
-    width: int
-
-    @property
-    def columns(self) -> int:
-        """Count the columns of a panel."""
-        return self.vectors * self.width
-
-
-@cache
-def tile_shape() -> Shape:
-    """Choose the tile for this processor: 24 of 32 long registers, or 12 of 16 short ones."""
-    return Shape(8, 3, 16) if binding.get_host_cpu_features().get("avx512f") else Shape(4, 3, 8)
-
-
-@cache
-def has_pairs() -> bool:
-    """Tell whether this processor multiplies pairs of bfloat16 in one step."""
-    return bool(binding.get_host_cpu_features().get("avx512bf16"))
+"""Beyond this batch, the activity of a chunk fits no second cache of 1 MB."""
 
 
 def pack(x: Tensor, lanes: int) -> Tensor:
@@ -105,8 +77,8 @@ def product(
 ) -> Callable[[], None]:
     """Prepare the product of two activities, of which entries go to `out` or, with factors, change what is there.
 
-    `begins` (chunks of ten panels + 1, rows) says where entries begin, `where` is the column of each (E,) or, with long
-    registers, bits (rows, words); the factors are those of `use`.  It needs no memory when it runs.
+    `begins` (blocks + 1, rows) says where the entries of each BLOCK columns begin, `where` is the column of each (E,)
+    or, with long registers, bits (rows, words); the factors are those of `use`.  It needs no memory when it runs.
 
     Shape: x (B, columns), g (B, rows), out (E,) float32.
     """
@@ -114,7 +86,7 @@ def product(
     x, g = (pack(t if pairs else t.float(), lanes) for t, lanes in ((x, shape.columns), (g, shape.rows)))
     n_rows = begins.shape[1]
     each = min(MOST_ROWS, -(-n_rows // (4 * threads * shape.rows)) * shape.rows)
-    room = torch.empty(threads, (shape.rows + 1) * PANELS * shape.columns + 16 + MOST_ROWS)
+    room = torch.empty(threads, (shape.rows + 1) * CHUNK + 16 + MOST_ROWS)
     index, words = ("bits", where.shape[1]) if where.ndim == 2 else (INDICES[where.dtype][1], 0)
     code = product_loop(BF16 if pairs else F32, index, *shape)
 
@@ -122,51 +94,58 @@ def product(
         gain, keep, shift = [f.data_ptr() for f in factors] or [0, 0, 0]
         run(
             code, -(-n_rows // each), x=x.data_ptr(), g=g.data_ptr(), steps=x.shape[1], panels=len(x), rows=n_rows,
-            each=each, room=room.data_ptr(), size=4 * room.stride(0), begins=begins.data_ptr(), where=where.data_ptr(),
-            words=words, out=out.data_ptr(), gain=gain, keep=keep, shift=shift, unit=int(unit_norm), seat=0,
+            each=each, room=room.data_ptr(), size=4 * room.stride(0), begins=begins.data_ptr(), blocks=len(begins) - 1,
+            where=where.data_ptr(), words=words, out=out.data_ptr(), gain=gain, keep=keep, shift=shift,
+            unit=int(unit_norm), seat=0,
         )  # fmt: skip
 
     return ready
 
 
-@loop("x g steps panels rows each room size begins where words out gain keep shift unit seat")
+@loop("x g steps panels rows each room size begins blocks where words out gain keep shift unit seat")
 def product_loop(kind: int, index: str, high: int, vectors: int, width: int) -> Callable[[int], None]:
-    """Multiply `high` rows by ten panels at a time; tasks are `each` rows.
+    """Multiply `high` rows by a chunk of columns at a time; tasks are `each` rows.
 
     `room` holds the tiles and the sums of squares of each thread, `size` bytes.
     """
-    lanes = vectors * width
-    whole, collect = PANELS * lanes, by_bits if index == "bits" else by_columns(index)
+    lanes, word, step = vectors * width, 4, 4 * high
+    per_chunk, collect = CHUNK // lanes, by_bits if index == "bits" else by_columns(index)
 
     def multiply(p: int) -> None:
-        steps, panels, n_rows, each, gain = peek(p, 4), peek(p, 5), peek(p, 6), peek(p, 7), peek(p, 14)
-        chunks, begins, where = (panels + PANELS - 1) // PANELS, peek(p, 10), (peek(p, 11), peek(p, 12))
-        out = pointer("f4", peek(p, 13))
-        factors = pointer("f4", gain), pointer("f4", peek(p, 15)), pointer("f4", peek(p, 16)), gain != 0
-        room = peek(p, 8) + take_task(p + 8 * 18) * peek(p, 9)
-        there = room + 4 * high * whole
-        found, totals = pointer("f4", there), pointer("f4", there + 4 * (whole + 16))
+        steps, panels, n_rows, each, gain = peek(p, 4), peek(p, 5), peek(p, 6), peek(p, 7), peek(p, 15)
+        begins, blocks, where = peek(p, 10), peek(p, 11), (peek(p, 12), peek(p, 13))
+        factors = pointer("f4", gain), pointer("f4", peek(p, 16)), pointer("f4", peek(p, 17)), gain != 0
+        room, out = peek(p, 8) + take_task(p + 8 * 19) * peek(p, 9), pointer("f4", peek(p, 14))
+        there = room + 4 * high * CHUNK
+        found, totals = pointer("f4", there), pointer("f4", there + 4 * (CHUNK + 16))
         task = take_task(p)
         while task < peek(p, 1):
             start, last = task * each, min(n_rows, (task + 1) * each)
             for i in range(each):
                 totals[i] = 0
-            for chunk in range(chunks):
-                first, here = chunk * PANELS, begins + 8 * n_rows * chunk
+            for first in range(0, panels, per_chunk):
+                here, after = row_of(begins, blocks, n_rows, first * lanes)
                 for top in range(start, last, high):
-                    errors, stop = peek(p, 3) + 4 * steps * top, min(top + high, last)
-                    for q in range(first, min(panels, first + PANELS)):
+                    errors = peek(p, 3) + 4 * steps * top
+                    for q in range(first, min(panels, first + per_chunk)):
                         x, to = peek(p, 2) + 4 * steps * lanes * q, room + 4 * lanes * (q - first)
-                        tile_product(kind, high, vectors, width, x, errors, steps, to, 4 * whole)
-                    for r in range(top, stop):
-                        e, end = peek(here, r), peek(here + 8 * n_rows, r)
-                        collect(room + 4 * whole * (r - top), where, r, first * lanes, whole, e, end, there)
+                        tile_product(kind, high, vectors, width, step, word, x, errors, steps, to, 4 * CHUNK, 0)
+                    for r in range(top, min(top + high, last)):
+                        e, end = peek(here, r), peek(after, r)
+                        collect(room + 4 * CHUNK * (r - top), where, r, first * lanes, e, end, there)
                         totals[r - start] += use(found, out, e, end, r, factors)
-            if peek(p, 17):
-                divide_rows(out, begins, begins + 8 * n_rows * chunks, start, last, totals)
+            if peek(p, 18):
+                divide_rows(out, begins, begins + 8 * n_rows * blocks, start, last, totals)
             task = take_task(p)
 
     return multiply
+
+
+@njit
+def row_of(begins, blocks, n_rows, column):
+    """Find where the table says where each row's entries of a chunk begin, and where they end."""
+    block = column // BLOCK
+    return begins + 8 * n_rows * block, begins + 8 * n_rows * min(blocks, block + CHUNK // BLOCK)
 
 
 @njit(fastmath=FAST)
@@ -190,10 +169,10 @@ def use(found, out, begin, end, row, factors):
 
 
 @njit
-def by_bits(tile, where, row, column, whole, begin, end, found):
+def by_bits(tile, where, row, column, begin, end, found):
     """Put what is found in a row's entries, from a column on, side by side."""
     bits, words = where
-    squeeze(tile, bits + 2 * (row * words + column // 16), min(words - column // 16, whole // 16), found)
+    squeeze(tile, bits + 2 * (row * words + column // 16), min(words - column // 16, CHUNK // 16), found)
 
 
 @cache
@@ -201,7 +180,7 @@ def by_columns(index: str) -> Callable[..., None]:
     """As `by_bits`, where columns are listed."""
 
     @njit
-    def collect(tile, where, row, column, whole, begin, end, found):
+    def collect(tile, where, row, column, begin, end, found):
         cols, tile, found = pointer(index, where[0]), pointer("f4", tile - 4 * column), pointer("f4", found)
         for e in range(begin, end):
             found[e - begin] = tile[cols[e]]
@@ -217,63 +196,3 @@ def divide_rows(w, begins, ends, first, last, totals):
             norm = sqrt(totals[r - first])
             for e in range(peek(begins, r), peek(ends, r)):
                 w[e] /= norm
-
-
-@intrinsic(prefer_literal=True)
-def tile_product(
-    context: Any, kind: Any, rows: Any, vectors: Any, width: Any, x: Any, g: Any, steps: Any, out: Any, out_row: Any
-) -> Any:
-    """out[row, column] = sum over steps of g[step, row] * x[step, column], all sums in registers.
-
-    Words of x and g are numbers or, for BF16, two numbers each, of samples that lie side by side.
-    """
-    pairs, n_rows, n_vectors, n = (t.literal_value for t in (kind, rows, vectors, width))
-
-    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        x, g, steps, out, out_row = arguments[4:]
-        vector, words = ir.VectorType(ir.FloatType(), n), ir.VectorType(I32, n)
-        none, zero = ir.Constant(words, ir.Undefined), ir.Constant(vector, [0.0] * n)
-        sums = [[cgutils.alloca_once_value(b, zero) for _ in range(n_vectors)] for _ in range(n_rows)]
-
-        def read(address: Any, offset: int, kind: Any) -> Any:
-            value = b.load(b.inttoptr(b.add(address, I64(offset)), kind.as_pointer()))
-            value.align = 4
-            return value
-
-        def add(total: Any, x: Any, g: Any) -> Any:
-            if pairs == F32:
-                x, g = b.bitcast(x, vector), b.bitcast(g, vector)
-                return b.fadd(b.fmul(g, x, flags=FUSE), total, flags=FUSE)
-            halves = ir.VectorType(_BFloat(), 2 * n)
-            signature = ir.FunctionType(vector, [vector, halves, halves])
-            multiply = b.module.declare_intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", (), signature)
-            return b.call(multiply, [total, b.bitcast(g, halves), b.bitcast(x, halves)])
-
-        with cgutils.for_range_slice(b, I64(0), steps, I64(1), I64) as (step, _):
-            here, there = b.add(x, b.mul(step, I64(4 * n * n_vectors))), b.add(g, b.mul(step, I64(4 * n_rows)))
-            columns = [read(here, 4 * n * v, words) for v in range(n_vectors)]
-            for row, slots in enumerate(sums):
-                single = b.insert_element(none, read(there, 4 * row, I32), I32(0))
-                error = b.shuffle_vector(single, none, ir.Constant(words, [0] * n))
-                for slot, column in zip(slots, columns, strict=True):
-                    b.store(add(b.load(slot), column, error), slot)
-        for row, slots in enumerate(sums):
-            for v, slot in enumerate(slots):
-                target = b.add(out, b.add(b.mul(out_row, I64(row)), I64(4 * n * v)))
-                b.store(b.load(slot), b.inttoptr(target, vector.as_pointer())).align = 4
-        return context.get_dummy_value()
-
-    return types.void(kind, rows, vectors, width, *[types.intp] * 5), generate
-
-
-class _BFloat(ir.Type):
-    """LLVM's bfloat, which llvmlite has no name for."""
-
-    def _to_string(self) -> str:
-        return "bfloat"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _BFloat)
-
-    def __hash__(self) -> int:
-        return hash(_BFloat)
