@@ -110,13 +110,15 @@ def sparse_step_table() -> list[str]:
 
 def kernels_table() -> list[str]:
     """Name, for each kind of work, the engine that compile chooses and how many times faster than dense it is."""
-    path = ROOT / "benchmarks/results/kernels.jsonl"
-    lines = read(path) if path.exists() else []
-    lines = [line for line in lines if line["batch"] == 128 and line["pre"] >= 1024]
+    return [*_kernels_on("kernels", ""), "", *_kernels_on("kernels_zen5", ", on two Zen 5 cores")]
+
+
+def _kernels_on(name: str, where: str) -> list[str]:
+    lines = [line for line in results(name) if line["batch"] == 128 and line["pre"] >= 1024]
     if not lines:
         return []
     methods = list(dict.fromkeys(line["method"] for line in lines))
-    head = ["`python -m circuitgraph.bench kernels`: neurons", "density %", "batch", "activity", *methods]
+    head = [f"`python -m circuitgraph.bench kernels`{where}: neurons", "density %", "batch", "activity", *methods]
     out = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for place in dict.fromkeys(tuple(line[k] for k in ("pre", "density", "batch", "dtype")) for line in lines):
         here = [li for li in lines if (li["pre"], li["density"], li["batch"], li["dtype"]) == place]

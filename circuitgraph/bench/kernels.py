@@ -33,6 +33,8 @@ TURN = 0.005
 """About how long one engine runs before the next one has its turn, in seconds."""
 BASE = "dense float32"
 """What all engines are compared with, in whatever type they compute."""
+ELSEWHERE = ("reference", "numba-tiles")
+"""What is not measured: that lists every synapse for every sample, this is for wiring far larger."""
 
 Line = dict[str, Any]
 
@@ -127,9 +129,9 @@ def write_table(lines: Sequence[Line], device: torch.device) -> None:
 
 
 def engines(wiring: ErdosRenyi, n: int, device: str) -> list[str]:
-    """Name the engines that can be measured: all but the reference, which lists every synapse for every sample."""
+    """Name the engines that can be measured, without those that are for something else."""
     kind = torch.device(device).type
-    known = {name: registry.kernels[name] for name in registry.kernels if name != "reference"}
+    known = {name: registry.kernels[name] for name in registry.kernels if name not in ELSEWHERE}
     return [
         name
         for name, kernel in known.items()

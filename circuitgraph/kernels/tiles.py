@@ -1,6 +1,7 @@
 """The CPU engine of huge random wiring and few samples: synapses tile by tile."""
 
 import importlib.util
+import math
 from collections.abc import Callable
 
 import torch
@@ -60,7 +61,9 @@ class TileKernel(Kernel):
     def cost(cls, topology: Topology, pre: Shape, post: Shape) -> float:
         from circuitgraph.kernels.cpu.tiles import in_tiles
 
-        listed = topology.listed(pre, post) if n_neurons(post) >= FEWEST else None
+        if n_neurons(post) < FEWEST:
+            return math.inf
+        listed = topology.listed(pre, post)
         fits = listed is not None and in_tiles(*listed)
         # Two Zen 5 cores, a million neurons, a hundred synapses each, one sample: 0.2 to 0.3 ns a synapse; where pairs
         # lie otherwise, weights are gathered first, from all over memory.

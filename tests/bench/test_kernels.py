@@ -31,7 +31,7 @@ def present() -> set[str]:
     wiring = cg.ErdosRenyi(0.5), (8,), (8,)
     known = {n: registry.kernels[n] for n in registry.kernels}
     able = {n for n, k in known.items() if k.present() and k.supports(*wiring) and "cpu" in (k.devices or ("cpu",))}
-    return able - {"reference"}
+    return able - {"reference", "numba-tiles"}
 
 
 @pytest.fixture(scope="module")
