@@ -5,12 +5,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from circuitgraph.kernels.cpu.lanes import I16, I64
+from circuitgraph.kernels.cpu.registers import features
 from circuitgraph.kernels.cpu.tasks import loop, peek, take_task
 from circuitgraph.machine_code import kept
 
@@ -22,7 +23,7 @@ _NUMBERS, _BITS = ir.VectorType(ir.FloatType(), 16), ir.VectorType(ir.IntType(1)
 @cache
 def has_bits() -> bool:
     """Tell whether this processor moves the entries that bits name in one step."""
-    return bool(binding.get_host_cpu_features().get("avx512f"))
+    return "avx512f" in features()
 
 
 def bits_of(begins: np.ndarray, cols: np.ndarray, n_cols: int) -> np.ndarray:

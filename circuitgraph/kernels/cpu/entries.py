@@ -95,7 +95,7 @@ class Entries:
 
     @cached_property
     def _where(self) -> Tensor:
-        return self.cols if tile_shape().width < 16 else self._bits
+        return self._bits if has_bits() and tile_shape().width == 16 else self.cols
 
     @cached_property
     def _bits(self) -> Tensor:

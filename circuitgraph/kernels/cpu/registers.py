@@ -3,9 +3,10 @@
 from functools import cache
 from typing import Any, NamedTuple
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from circuitgraph.kernels.cpu.lanes import F32, FUSE, I32, I64
@@ -25,15 +26,22 @@ class Shape(NamedTuple):
 
 
 @cache
+def features() -> frozenset[str]:
+    """Name what the processor can do that numba compiles for, as LLVM does: settings may ask for less than there is."""
+    _, _, said = cpu_target.target_context.codegen().magic_tuple()
+    return frozenset(name[1:] for name in said.split(",") if name.startswith("+"))
+
+
+@cache
 def tile_shape() -> Shape:
     """Choose the tile for this processor: 24 of 32 long registers, or 12 of 16 short ones."""
-    return Shape(8, 3, 16) if binding.get_host_cpu_features().get("avx512f") else Shape(4, 3, 8)
+    return Shape(8, 3, 16) if "avx512f" in features() else Shape(4, 3, 8)
 
 
 @cache
 def has_pairs() -> bool:
     """Tell whether this processor multiplies pairs of bfloat16 in one step."""
-    return bool(binding.get_host_cpu_features().get("avx512bf16"))
+    return {"avx512f", "avx512bf16"} <= features()
 
 
 @intrinsic(prefer_literal=True)
