@@ -112,3 +112,17 @@ def test_other_batches_and_types_go_through_the_whole_product(batch: int, dtype:
     w, one = torch.zeros(len(row), dtype=met.dtype), torch.ones(20, dtype=met.dtype)
     entries.changed(x, g, w, one, one, one * 0, unit_norm=False)()
     torch.testing.assert_close(w, met, rtol=0, atol=0)
+
+
+def test_a_change_prepared_by_one_thread_is_made_by_one() -> None:
+    entries, row, x, g, found = draw(300, 500, 16, torch.float32)
+    threads, ones = torch.get_num_threads(), torch.ones(300)
+    w = torch.zeros(len(row))
+    try:
+        torch.set_num_threads(1)
+        change = entries.changed(x, g, w, ones, ones, ones * 0, unit_norm=False)
+        torch.set_num_threads(4)  # there is room for one
+        change()
+    finally:
+        torch.set_num_threads(threads)
+    torch.testing.assert_close(w.double(), found, rtol=0, atol=1e-4)

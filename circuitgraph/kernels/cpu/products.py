@@ -93,10 +93,10 @@ def product(
     def ready() -> None:
         gain, keep, shift = [f.data_ptr() for f in factors] or [0, 0, 0]
         run(
-            code, -(-n_rows // each), x=x.data_ptr(), g=g.data_ptr(), steps=x.shape[1], panels=len(x), rows=n_rows,
-            each=each, room=room.data_ptr(), size=4 * room.stride(0), begins=begins.data_ptr(), blocks=len(begins) - 1,
-            where=where.data_ptr(), words=words, out=out.data_ptr(), gain=gain, keep=keep, shift=shift,
-            unit=int(unit_norm), seat=0,
+            code, -(-n_rows // each), seats=threads, x=x.data_ptr(), g=g.data_ptr(), steps=x.shape[1], panels=len(x),
+            rows=n_rows, each=each, room=room.data_ptr(), size=4 * room.stride(0), begins=begins.data_ptr(),
+            blocks=len(begins) - 1, where=where.data_ptr(), words=words, out=out.data_ptr(), gain=gain, keep=keep,
+            shift=shift, unit=int(unit_norm), seat=0,
         )  # fmt: skip
 
     return ready

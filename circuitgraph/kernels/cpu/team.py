@@ -14,16 +14,17 @@ from circuitgraph.kernels.cpu.tasks import Loop
 _CALL = ctypes.CFUNCTYPE(None, ctypes.c_ssize_t)
 
 
-def run(loop: Loop, tasks: int, **parameters: int) -> None:
+def run(loop: Loop, tasks: int, *, seats: int = 0, **parameters: int) -> None:
     """Give `tasks` tasks of a loop to as many threads as torch uses; parameters are numbers and addresses.
 
-    A second pool of threads would compete with torch's for the cores, so its own is used: starting takes 3 us.
+    Where `seats` is said, there are no more threads than that: so many have room of their own.  A second pool of
+    threads would compete with torch's for the cores, so its own is used: starting takes 3 us.
     """
     if not tasks:
         return
     assert len(parameters) == len(loop.names), f"expected {loop.names}, got {tuple(parameters)}"
     packed = np.array([0, tasks, *map(parameters.__getitem__, loop.names)], dtype=np.int64)
-    threads = min(tasks, torch.get_num_threads())
+    threads = min(tasks, torch.get_num_threads(), seats or tasks)
     if threads == 1:
         _CALL(loop.address)(packed.ctypes.data)
     else:

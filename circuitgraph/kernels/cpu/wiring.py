@@ -131,7 +131,7 @@ class Wiring(nn.Module):
                 x=packed.data_ptr(), x_tile=_bytes(packed, 0), stride=_bytes(packed, 1), cols=self.cols.data_ptr(),
                 g=errors.data_ptr(), g_tile=_bytes(errors, 0), g_row=_bytes(errors, 1), begins=begins, step=step,
                 blocks=blocks, starts=self.starts.data_ptr(), tiles=part.tiles, out=found.data_ptr(), add=part.start,
-                room=room, seat=0, **last.parameters,
+                room=room, seat=0, seats=len(found) if room else 0, **last.parameters,
             )  # fmt: skip
             loop = loops.pair_loop(KINDS[x.dtype], self._index[0], part.lanes, VALUES[found.dtype])
             calls.append((loop, self.chunks, call, (packed, errors, found, last)))
@@ -145,7 +145,7 @@ class Wiring(nn.Module):
             x=rows.data_ptr(), x_row=_bytes(rows, 0), cols=self.cols.data_ptr(), g=errors.data_ptr(),
             g_sample=_bytes(errors, 0), g_row=_bytes(errors, 1), samples=samples.data_ptr(), batch=len(x),
             begins=self.begins.data_ptr(), starts=self.starts.data_ptr(), out=found.data_ptr(), room=room, seat=0,
-            **change.parameters,
+            seats=len(found) if room else 0, **change.parameters,
         )  # fmt: skip
         loop = loops.pair_events_loop(VALUES[found.dtype], self._index[1])
         return Prepared([(loop, self.chunks, call, (rows, errors, samples, found, change))])
