@@ -34,14 +34,14 @@ def checked(base: S, changes: Mapping[str, Any]) -> S:
 
 
 def seeds_of(text: str) -> list[int]:
-    """Read a count or a list of seeds; ValueError for anything else.
+    """Read a count or a list of seeds, of one with a comma behind it; ValueError for anything else.
 
     Example:
-        >>> seeds_of("3"), seeds_of("0,5")
-        ([0, 1, 2], [0, 5])
+        >>> seeds_of("3"), seeds_of("0,5"), seeds_of("7,")
+        ([0, 1, 2], [0, 5], [7])
     """
     try:
-        numbers = [int(n) for n in text.split(",")]
+        numbers = [int(n) for n in text.removesuffix(",").split(",")]
     except ValueError:
         numbers = []
     if not numbers or min(numbers) < 0 or (len(numbers) == 1 and "," not in text and numbers[0] < 1):
