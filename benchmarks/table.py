@@ -260,7 +260,8 @@ def _trained_how(line: Line) -> str:
     """Name a method of sparse training, and what it was given."""
     dropped = round(100 * line["settings"].get("pixel_dropout", 0.0))
     given = f", {dropped} % of pixels dropped" if dropped else ""
-    return f"{line['method']}, {line['budget']}, {line['settings']['epochs']} epochs{given}"
+    epochs, decay = line["settings"]["epochs"], line["settings"]["decay"]
+    return f"{line['method']}, {line['budget']}, {epochs} epochs, weight decay {decay:g}{given}"
 
 
 def nine_tenths_table() -> list[str]:
