@@ -46,6 +46,8 @@ results: $(VENV)/.installed
 		--method ch3-soft rigl set
 	$(BIN)/python benchmarks/sparse_training.py --json --epochs 60 --decay 5e-4 --rate 0.025 --pixel_dropout 0.1 \
 		--method dense
+	$(BIN)/python benchmarks/sparse_training.py --json --epochs 60 --decay 2e-4 --rate 0.025 --pixel_dropout 0.1 \
+		--method dense
 	$(BIN)/python -m circuitgraph.bench communities --seeds 5 --json > $(RESULTS)/bench_communities.jsonl
 	$(BIN)/python -m circuitgraph.bench mnist --preset cortical-mlp --seeds 3 --json > $(RESULTS)/mnist-cortical-mlp.jsonl
 	$(BIN)/python -m circuitgraph.bench cifar10 --preset nhs --quick --json > $(RESULTS)/cifar10-nhs-quick.jsonl
