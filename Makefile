@@ -66,11 +66,12 @@ results: $(VENV)/.installed
 # The other rows of the comparison of presets, up to 20 minutes each per seed on two cores; then the comparison.
 SEEDS   ?= 1
 PRESETS := best soft bcm optimal hard temporal adaptive presynaptic dale depthwise residual lagani-short lagani-deep miconi hpca \
-	patches kmeans pixels random backprop
+	patches kmeans pixels random
 presets: $(VENV)/.installed
 	for p in $(PRESETS); do \
 		$(BIN)/python -m circuitgraph.bench cifar10 --preset $$p --seeds $(SEEDS) --json > $(RESULTS)/cifar10-$$p.jsonl || exit 1; \
 	done
+	$(BIN)/python -m circuitgraph.bench cifar10 --preset backprop --epochs 4 --json > $(RESULTS)/cifar10-backprop.jsonl
 	$(BIN)/python -m circuitgraph.bench cifar100 --preset soft --seeds $(SEEDS) --json > $(RESULTS)/cifar100-soft.jsonl
 	for by in random backprop; do \
 		$(BIN)/python -m circuitgraph.bench mnist --preset hebbnet --train-by $$by --seeds 3 --json > $(RESULTS)/mnist-hebbnet-$$by.jsonl || exit 1; \
