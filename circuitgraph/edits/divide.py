@@ -15,6 +15,7 @@ from circuitgraph.errors import NumericError, ShapeError, StructureError
 from circuitgraph.ir import Circuit, Projection, Remap, Shape, Topology, value
 from circuitgraph.ir.init import stream
 from circuitgraph.ir.shape import is_integer, n_neurons, n_sites
+from circuitgraph.ir.topology import opened
 from circuitgraph.ir.value import given_up, index_array, n_different, rises
 from circuitgraph.registry import edits
 from circuitgraph.topologies import Dense, Explicit, Pruned
@@ -250,19 +251,22 @@ def doubled(
     dense = isinstance(topology, Pruned) and isinstance(law, Dense)
     if pairs is None or not (dense or law.is_listed(pre, post)):
         return topology.resized(pre, post, pre_units, post_units)
-    at = np.arange(len(pairs[0]))
     child_pre, child_post = _children(pairs[0], pre, pre_units), _children(pairs[1], post, post_units)
-    ways = [(pairs[0], pairs[1]), (child_pre, pairs[1]), (pairs[0], child_post), (child_pre, child_post)]
-    found = [np.flatnonzero((a >= 0) & (b >= 0)) for a, b in ways]
+    ways = [(child_pre, pairs[1]), (pairs[0], child_post), (child_pre, child_post)]
+    split = np.flatnonzero(child_post >= 0)
+    found = [np.flatnonzero(child_pre >= 0), split, split[child_pre[split] >= 0]]
+    source = np.concatenate(found)
     if not dense:
-        ends = (np.concatenate([way[k][f] for way, f in zip(ways, found, strict=True)]) for k in (0, 1))
-        return Explicit(*ends), np.concatenate([at[f] for f in found])
+        ends = (np.concatenate([pairs[k], *(w[k][f] for w, f in zip(ways, found, strict=True))]) for k in (0, 1))
+        return Explicit(*ends), np.concatenate([np.arange(len(pairs[0])), source])
     n_pre = len(pre_units) * n_sites(pre)
-    key = np.concatenate([way[1][f] * n_pre + way[0][f] for way, f in zip(ways[1:], found[1:], strict=True)])
-    order, source = np.argsort(key), np.concatenate([at[f] for f in found[1:]])
-    kept = pairs[1] * n_pre + pairs[0]
-    place = np.searchsorted(kept, key[order])
-    return Pruned(law, given_up(np.insert(kept, place, key[order]))), np.insert(at, place, source[order])
+    key = np.concatenate([way[1][f] * n_pre + way[0][f] for way, f in zip(ways, found, strict=True)])
+    kept, order = pairs[1] * n_pre + pairs[0], np.argsort(key)
+    index = opened(np.searchsorted(kept, key[order]), len(kept))
+    room = index < 0
+    merged = kept[index]
+    merged[room], index[room] = key[order], source[order]
+    return Pruned(law, given_up(merged)), index
 
 
 def _children(neuron: np.ndarray, shape: Shape, units: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from circuitgraph.edits.units import reindexed
 from circuitgraph.errors import ShapeError
 from circuitgraph.ir import Circuit, Projection, Remap, Topology, value
 from circuitgraph.ir.shape import Shape, n_neurons, n_sites
+from circuitgraph.ir.topology import opened
 from circuitgraph.ir.value import given_up, index_array, n_different
 from circuitgraph.registry import edits
 from circuitgraph.topologies import Conv, Dense, ErdosRenyi, Explicit, GraphEdges, Pruned
@@ -188,10 +189,9 @@ def _extended(p: Projection, pre: Shape, post: Shape, keys: np.ndarray) -> tuple
         got = f"got key {new[int(np.argmax(known))]}, expected keys of slots that are missing"
         raise ShapeError(f"AddSlots: projection {p.name!r} has this slot already ({got})")
     if not listed:
-        old = np.ones(len(present) + len(new), bool)
-        old[at + np.arange(len(new))] = False
-        merged, index = np.empty(len(old), np.int64), np.full(len(old), -1)
-        merged[old], merged[~old], index[old] = present, new, np.arange(len(present))
+        index = opened(at, len(present))
+        merged = present[index] if len(present) else new.copy()
+        merged[index < 0] = new
         return law if len(merged) == n else Pruned(law, given_up(merged)), given_up(index)
     every = np.concatenate([present, keys])
     index = np.concatenate([np.arange(len(present)), np.full(len(keys), -1)])

@@ -169,6 +169,21 @@ def moved_to(index: np.ndarray, size: int) -> np.ndarray:
     return out
 
 
+def opened(at: np.ndarray, size: int) -> np.ndarray:
+    """Make room among `size` things, before those at rising places: where each came from, -1 in the room.
+
+    Shape: (N_room,) -> (size + N_room,).
+
+    Example:
+        >>> opened(np.array([1, 1, 2]), 2).tolist()
+        [0, -1, -1, 1, -1]
+    """
+    room, total = at + np.arange(len(at)), size + len(at)
+    index = np.arange(total) - np.repeat(np.arange(len(at) + 1), np.diff(room, prepend=0, append=total))
+    index[room] = -1
+    return index
+
+
 def same_sites(topology: Topology, pre: Shape, post: Shape) -> None:
     """Raise ShapeError unless both populations have the same sites."""
     if pre[1:] != post[1:]:
