@@ -191,11 +191,15 @@ def _births(circuit: Circuit, q: Projection, remap: Remap) -> tuple[np.ndarray, 
     Slots between two newcomers do so only where they are tied: within a population they start at zero.
     """
     pre, post = circuit.shapes(q)
-    table, at = q.topology.slots(pre, post), np.flatnonzero(remap.slots[q.name] < 0)
-    at_post = _unit(table.post[at], table.post_end, post)
+    law, at = q.topology, np.flatnonzero(remap.slots[q.name] < 0)
+    if isinstance(law, Pruned):  # whose table may be long: that of the new slots is enough
+        table = Pruned(law.topology, law.keep[at]).slots(pre, post)
+    else:
+        table = law.slots(pre, post).take(at)
+    at_post = _unit(table.post, table.post_end, post)
     heard = _is_new(remap, q.post, at_post)
     if not q.topology.tied(pre, post):
-        heard &= ~_is_new(remap, q.pre, _unit(table.pre[at], table.pre_end, pre))
+        heard &= ~_is_new(remap, q.pre, _unit(table.pre, table.pre_end, pre))
     return at[heard], at_post[heard]
 
 
