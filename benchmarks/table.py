@@ -191,12 +191,17 @@ def edits_table() -> list[str]:
     lines = results("edits")
     if not lines:
         return []
-    out = ["| `python benchmarks/edits.py` | slots before | after | new | edit s | carry s | together s |", rule(7)]
+    out = [
+        "| `python benchmarks/edits.py` | slots before | after | new | edit s | carry s | together s | networks: range |",
+        rule(8),
+    ]
     for line in lines:
         if "total_s" in line:
             counts = f"{line['slots_before']:,} | {line['slots_after']:,} | {line['new']:,}"
             times = f"{line['edit_s']:g} | {line['carry_s']:g} | {line['total_s']:g}"
-            out.append(f"| {line['what']} | {counts} | {times} |")
+            n = line.get("networks", 1)
+            of = f"{n}: {line['least_s']:g} to {line['most_s']:g}" if n > 1 else "1"
+            out.append(f"| {line['what']} | {counts} | {times} | {of} |")
     return out
 
 
