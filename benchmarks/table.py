@@ -192,7 +192,7 @@ def edits_table() -> list[str]:
     if not lines:
         return []
     out = [
-        "| `python benchmarks/edits.py` | slots before | after | new | edit s | carry s | together s | networks: range |",
+        "| `python benchmarks/edits.py` | slots before | after | new | edit s | carry s | together s | nets: range |",
         rule(8),
     ]
     for line in lines:
