@@ -47,7 +47,7 @@ def test_entries_are_those_of_the_product(
     entries, _, x, g, found = draw(*shape, dtype)
     if neuron_major:
         x, g = (t.t().contiguous().t() for t in (x, g))
-    assert products.fits(x)
+    assert products.fits(x, g)
     torch.testing.assert_close(entries.dots(x, g).double(), found, rtol=0, atol=2e-6 * shape[2] ** 0.5 * 8)
 
 
@@ -105,7 +105,7 @@ def test_threads_change_no_bit(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("batch", [0, products.MOST_SAMPLES + 1])
 def test_other_batches_and_types_go_through_the_whole_product(batch: int, dtype: torch.dtype) -> None:
     entries, row, x, g, found = draw(20, 30, batch, dtype)
-    assert not products.fits(x)
+    assert not products.fits(x, g)
     atol = {torch.float64: 1e-12, torch.float32: 1e-3}.get(dtype, 0.5)
     met = entries.dots(x, g)
     torch.testing.assert_close(met.double(), found, rtol=0, atol=atol)
@@ -126,3 +126,9 @@ def test_a_change_prepared_by_one_thread_is_made_by_one() -> None:
     finally:
         torch.set_num_threads(threads)
     torch.testing.assert_close(w.double(), found, rtol=0, atol=1e-4)
+
+
+def test_activity_of_two_types_is_refused_as_by_any_product() -> None:
+    entries, _, x, g, _ = draw(20, 30, 8, torch.float32)
+    with pytest.raises(RuntimeError, match="same dtype"):
+        entries.dots(x.bfloat16(), g)

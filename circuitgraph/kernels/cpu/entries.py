@@ -74,7 +74,7 @@ class Entries:
 
     def dots(self, x: Tensor, g: Tensor) -> Tensor:
         """Correlate both ends of every entry.  Shape: x (B, columns), g (B, rows) -> (E,), float32 or float64."""
-        if not products.fits(x):
+        if not products.fits(x, g):
             return self.take(g.t() @ x)
         out = torch.empty(self.n_edges)
         products.product(x, g, self._blocks, self._where, out)()
@@ -84,7 +84,7 @@ class Entries:
         self, x: Tensor, g: Tensor, w: Tensor, gain: Tensor, keep: Tensor, shift: Tensor, *, unit_norm: bool
     ) -> Callable[[], None]:
         """Prepare w = keep[row] * w + gain[row] * dots + shift[row], then unit norm of rows; all of one type."""
-        if products.fits(x):
+        if products.fits(x, g):
             return products.product(x, g, self._blocks, self._where, w, gain, keep, shift, unit_norm=unit_norm)
         product = (g.t() @ x).to(w.dtype)
         return lambda: self.change(product, w, gain, keep, shift, unit_norm=unit_norm)

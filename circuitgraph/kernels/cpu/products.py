@@ -67,9 +67,9 @@ def pack_loop(word: str, lanes: int) -> Callable[[int], None]:
     return copy
 
 
-def fits(x: Tensor) -> bool:
-    """Tell whether tiles know the type of activity, and hold its batch."""
-    return x.dtype in (torch.float32, torch.bfloat16) and 0 < len(x) <= MOST_SAMPLES
+def fits(x: Tensor, g: Tensor) -> bool:
+    """Tell whether tiles know the type of activity, the same on both sides, and hold its batch."""
+    return x.dtype == g.dtype and x.dtype in (torch.float32, torch.bfloat16) and 0 < len(x) <= MOST_SAMPLES
 
 
 def product(
