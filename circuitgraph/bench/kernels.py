@@ -34,7 +34,7 @@ TURN = 0.005
 BASE = "dense float32"
 """What all engines are compared with, in whatever type they compute."""
 ELSEWHERE = ("reference", "numba-tiles")
-"""What is not measured: that lists every synapse for every sample, this is for wiring far larger."""
+"""What is not measured: that lists every synapse for every sample, this is chosen for wiring far larger only."""
 
 Line = dict[str, Any]
 
