@@ -77,6 +77,9 @@ def bench(
         bool | None, typer.Option(help="give the read-out's features one scale, that of training images")
     ] = None,
     flips: Annotated[bool | None, typer.Option(help="features are the mean over an image and its mirror image")] = None,
+    shifts: Annotated[
+        int | None, typer.Option(help="features are the mean over an image moved by up to so many pixels")
+    ] = None,
     probe: Annotated[bool | None, typer.Option(help="fit a linear read-out after every layer, for comparison")] = None,
     epochs: Annotated[int | None, typer.Option(help="epochs of the part that is trained by gradient")] = None,
     batch_size: Annotated[int | None, typer.Option(help="batch size of that part")] = None,
@@ -121,6 +124,7 @@ def bench(
             "readout_from": readout_from,
             "standardize": standardize,
             "flips": flips,
+            "shifts": shifts,
             "probe": probe,
             "epochs": epochs,
             "batch_size": batch_size,

@@ -30,6 +30,8 @@ class Outcome:
     norms: list[dict[str, float]] = field(default_factory=list)
     probes: dict[str, float] = field(default_factory=dict)
     """Validation accuracy of a linear probe on each layer, from below."""
+    joint_probes: dict[str, float] = field(default_factory=dict)
+    """The same on all layers up to each: what the network gives that ends there, read from all of its layers."""
     readout_weights: int = 0
     """Weights of the linear read-out, biases included, that are no part of the circuit."""
     found: dict[str, Any] = field(default_factory=dict)

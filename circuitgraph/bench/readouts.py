@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,14 +62,15 @@ def read_out(
     """Compute features once; fit on the training part, then on all labelled images; read the test set once."""
     views = [_view(net.circuit, settings), *_probe_views(net.circuit, settings, split)]
     order, n = torch.cat([split.training, split.validation]), len(split.training)
+    looks: dict[str, Any] = {"flips": settings.flips, "shifts": settings.shifts, "batch_size": settings.read_batch_size}
     total, report = len(order) + len(data.test_images), phases("features")
     with outcome.phase("features"):
         features, *probed = extract_views(
-            net, data.images[order], views, flips=settings.flips, batch_size=settings.read_batch_size,
+            net, data.images[order], views, **looks,
             report=lambda done, _, m: report(done, total, m),
         )  # fmt: skip
         (test,) = extract_views(
-            net, data.test_images, views[:1], flips=settings.flips, batch_size=settings.read_batch_size,
+            net, data.test_images, views[:1], **looks,
             report=lambda done, _, m: report(len(order) + done, total, m),
         )  # fmt: skip
     labels = data.labels[order]
@@ -77,7 +79,7 @@ def read_out(
         compress(test, settings.power)
     if settings.probe:
         with outcome.phase("probes"):
-            outcome.probes = _probes(net.circuit, settings, features, probed, labels, n, outcome.seed, phases)
+            _probe(net.circuit, settings, features, probed, labels, n, outcome, phases)
     with outcome.phase("readout"):
         if settings.standardize or settings.readout_from == "all":
             standardize(features, test)
@@ -110,22 +112,29 @@ def _probe_views(circuit: Circuit, settings: Settings, split: Split) -> list[Vie
     return [View((name,), MOST_SITES, *rows) for name in own for rows in ((0, min(n, MOST_PROBED)), (n, None))]
 
 
-def _probes(
+def _probe(
     circuit: Circuit, settings: Settings, features: Tensor, probed: list[Tensor], labels: Tensor, n: int,
-    seed: int, phases: Phases,
-) -> dict[str, float]:  # fmt: skip
-    """Fit a small read-out on each layer; labels are those of n training images, then of validation images."""
-    # A generator of its own: the read-out that is measured does not depend on whether layers are probed.
-    found, rest, few, rng = {}, iter(probed), min(n, MOST_PROBED), torch.Generator().manual_seed(seed)
+    outcome: Outcome, phases: Phases,
+) -> None:  # fmt: skip
+    """Fit small read-outs on each layer, and on all layers up to it; `labels` of n training images come first."""
+    few = min(n, MOST_PROBED)
     chosen = replace(PROBE, epochs=min(5 * PROBE.epochs, PROBE.epochs * MOST_PROBED // few))  # more on fewer images
+    # Generators of their own: the read-out that is measured does not depend on whether layers are probed.
+    alone, joined = (torch.Generator().manual_seed(outcome.seed) for _ in range(2))
+
+    def fit(parts: list[tuple[Tensor, Tensor]], rng: torch.Generator, what: str) -> float:
+        x, held_out = parts[0] if len(parts) == 1 else (torch.cat(side, 1) for side in zip(*parts, strict=True))
+        readout, _ = fit_readout(x, labels[:few], int(labels.max()) + 1, chosen, rng=rng, report=phases(what))
+        return round(readout.accuracy(held_out, labels[n:]), 2)
+
+    rest, below = iter(probed), list[tuple[Tensor, Tensor]]()
     for name in layer_outputs(circuit):
         if _shared(circuit, settings, name):
             x, held_out = features[:few].clone(), features[n:].clone()
         else:
             x, held_out = next(rest), next(rest)
         standardize(x, held_out)
-        readout, _ = fit_readout(
-            x, labels[:few], int(labels.max()) + 1, chosen, rng=rng, report=phases(f"probe of {name}")
-        )
-        found[name] = round(readout.accuracy(held_out, labels[n:]), 2)
-    return found
+        below.append((x, held_out))
+        outcome.probes[name] = fit(below[-1:], alone, f"probe of {name}")
+        several = len(below) > 1
+        outcome.joint_probes[name] = fit(below, joined, f"probe up to {name}") if several else outcome.probes[name]

@@ -75,9 +75,10 @@ def summary(console: Console, lines: Sequence[dict[str, Any]]) -> None:
     _goal(console, first)
     phases = ", ".join(f"{p} {_mean_seconds(lines, p):.1f}" for p in first["seconds"] if p != "total")
     console.print(f"seconds of a seed: {phases}", highlight=False, soft_wrap=True)
-    if first.get("probes"):
-        shares = ", ".join(f"{k} {spread([li['probes'][k] for li in lines])}" for k in first["probes"])
-        console.print(f"linear probe after each layer, validation %: {shares}", highlight=False, soft_wrap=True)
+    for key, what in (("probes", "after each layer"), ("joint_probes", "of all layers up to it")):
+        if first.get(key):
+            shares = ", ".join(f"{k} {spread([li[key][k] for li in lines])}" for k in first[key])
+            console.print(f"linear probe {what}, validation %: {shares}", highlight=False, soft_wrap=True)
     for title, rows in (("epochs", first.get("epochs")), ("edits", first.get("log"))):
         if rows:
             console.print(listed(f"seed {first['seed']}: {title}", rows))

@@ -74,6 +74,7 @@ def result_line(
         "test_accuracy": outcome.test_accuracy,
         "validation_accuracy": outcome.validation_accuracy,
         "probes": outcome.probes,
+        "joint_probes": outcome.joint_probes,
         "seconds": outcome.seconds,
         "n_units": outcome.circuit.n_units,
         "n_slots": outcome.circuit.n_slots,

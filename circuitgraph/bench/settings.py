@@ -46,6 +46,9 @@ class Settings(BaseModel):
     power: float = Field(1.0, gt=0, description="power that features are raised to before all else")
     standardize: bool = Field(False, description="give features mean 0 and variance 1 on the training set")
     flips: bool = Field(False, description="features are the mean over an image and its mirror image")
+    shifts: int = Field(
+        0, ge=0, description="features are the mean over an image moved by up to so many pixels along each axis"
+    )
     probe: bool = Field(True, description="fit a linear read-out after every layer, to see what depth brings")
 
     def readout(self) -> ReadoutSettings:

@@ -37,7 +37,7 @@ def check(preset: Preset, settings: Settings, data: ImageSet, seed: int) -> None
     if settings.depth is not None and not _has_depth(preset, settings, data):
         raise StructureError(f"--depth: the preset has its own layers (got {settings.depth}); leave it out")
     if preset.run is not None:
-        own = [name for name in ("whiten", "layer_passes", "flips") if getattr(settings, name)]
+        own = [name for name in ("whiten", "layer_passes", "flips", "shifts") if getattr(settings, name)]
         if own:
             option = "--" + own[0].replace("_", "-")
             raise StructureError(f"{option}: the preset trains in a way of its own (got {own[0]}); leave it out")
@@ -46,6 +46,8 @@ def check(preset: Preset, settings: Settings, data: ImageSet, seed: int) -> None
         # As many images as a patch has numbers are enough to find all that can be wrong.
         few = data.images[: settings.n_train][: settings.whiten**2 * data.shape[0]]
         whitened(circuit, few, settings.whiten, settings.whiten_eps, rng=seed)
+    if settings.shifts >= min(data.shape[1:]):
+        raise ShapeError(f"--shifts: expected less than the sides of images {data.shape} (got {settings.shifts})")
     if settings.layer_passes and settings.training == "all":
         raise ShapeError("--layer-passes: layers learn at once (got training 'all'); add --training layers")
     if settings.training == "layers" and preset.kind == "hebbian":

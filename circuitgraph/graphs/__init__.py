@@ -3,12 +3,13 @@
 from circuitgraph.graphs.arrays import Arrays
 from circuitgraph.graphs.balance import Balance, balance
 from circuitgraph.graphs.club import RichClub, rich_club
+from circuitgraph.graphs.degrees import degrees
 from circuitgraph.graphs.motifs import Motifs, motifs
 from circuitgraph.graphs.nulls import draw_edges, latticise, swap_edges
 from circuitgraph.graphs.participation import module_z, participation
 from circuitgraph.graphs.small_world import SmallWorldness, joined, path_length, small_world
 
 __all__ = [
-    "Arrays", "Balance", "Motifs", "RichClub", "SmallWorldness", "balance", "draw_edges", "joined", "latticise",
-    "module_z", "motifs", "participation", "path_length", "rich_club", "small_world", "swap_edges",
+    "Arrays", "Balance", "Motifs", "RichClub", "SmallWorldness", "balance", "degrees", "draw_edges", "joined",
+    "latticise", "module_z", "motifs", "participation", "path_length", "rich_club", "small_world", "swap_edges",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """Cached features: what layers of a trained network say of every image, computed once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -51,18 +52,20 @@ def extract(
     layers: Sequence[str] = (),
     most_sites: int | None = None,
     flips: bool = False,
+    shifts: int = 0,
     batch_size: int = 100,
     report: Report = silent,
 ) -> Tensor:
     """Compute features of every image once, in eval mode: the network's output, or some layers side by side.
 
-    With `flips` the features are the mean over the image and its mirror image.  Layers other than outputs have to be
-    among those that `compile(keep=...)` keeps readable.
+    With `flips` the features are the mean over the image and its mirror image; with `shifts`, over the image moved by
+    up to so many pixels along each axis (3 x 3 places for 1), its border repeated.  Layers other than outputs have to
+    be among those that `compile(keep=...)` keeps readable.
 
     Shape: images (N, *input) uint8 -> (N, features), bfloat16 where the network's activity is.
     """
     view = View(tuple(layers), most_sites)
-    return extract_views(net, images, [view], flips=flips, batch_size=batch_size, report=report)[0]
+    return extract_views(net, images, [view], flips=flips, shifts=shifts, batch_size=batch_size, report=report)[0]
 
 
 @torch.no_grad()
@@ -72,34 +75,64 @@ def extract_views(
     views: Sequence[View],
     *,
     flips: bool = False,
+    shifts: int = 0,
     batch_size: int = 100,
     report: Report = silent,
 ) -> list[Tensor]:
     """Compute several views of the images in one go, each image once.  Shape: one (rows of the view, features) each.
 
     Raises:
-        ShapeError: without images.
+        ShapeError: without images, or for shifts that the images have no room for.
     """
     if not len(images):
         raise ShapeError("extract: no images (got 0, expected at least 1)")
     net.eval()
+    ends = [len(images) if view.end is None else min(view.end, len(images)) for view in views]
     out: list[Tensor | None] = [None] * len(views)
     for start in range(0, len(images), batch_size):
         x = as_activity(images[start : start + batch_size])
-        state, n = net.step(torch.cat([x, x.flip(-1)]) if flips else x), len(x)
-        for i, view in enumerate(views):
-            begin, end = max(view.begin, start), min(len(images) if view.end is None else view.end, start + n)
-            if begin >= end:
-                continue
-            y = view.read(net, state)
-            y = torch.lerp(y[:n], y[n:], 0.5) if flips else y
-            kept = out[i]
+        here = [(max(view.begin, start), min(end, start + len(x))) for view, end in zip(views, ends, strict=True)]
+        hit = [i for i, (begin, end) in enumerate(here) if begin < end]
+        for i, y in zip(hit, _read(net, x, [views[i] for i in hit], flips, shifts), strict=True):
+            (begin, end), first, kept = here[i], views[i].begin, out[i]
             if kept is None:
-                rows = (len(images) if view.end is None else min(view.end, len(images))) - view.begin
-                kept = out[i] = y.new_empty(rows, y.shape[1])
-            kept[begin - view.begin : end - view.begin] = y[begin - start : end - start]
+                kept = out[i] = y.new_empty(ends[i] - first, y.shape[1])
+            kept[begin - first : end - first] = y[begin - start : end - start]
         report(min(start + batch_size, len(images)), len(images), {})
     return [y if y is not None else torch.empty(0, 0) for y in out]
+
+
+def _read(net: Network, x: Tensor, views: Sequence[View], flips: bool, shifts: int) -> list[Tensor]:
+    """Give the mean features of a batch over all that is shown of it."""
+    if not views:
+        return []
+    n, looks, sums = len(x), (2 * shifts + 1) ** (x.ndim - 2), None
+    for look in shifted(torch.cat([x, x.flip(-1)]) if flips else x, shifts):
+        state = net.step(look)
+        read = [view.read(net, state) for view in views]
+        found = [torch.lerp(y[:n], y[n:], 0.5) if flips else y for y in read]
+        if looks == 1:
+            return found
+        sums = [y.float() for y in found] if sums is None else [s + y for s, y in zip(sums, found, strict=True)]
+    return [(s / looks).to(y.dtype) for s, y in zip(sums or [], found, strict=True)]
+
+
+def shifted(x: Tensor, most: int) -> Iterator[Tensor]:
+    """Give images moved by up to `most` pixels along each axis, their border repeated.  Shape: (N, channels, *sites).
+
+    Example:
+        >>> [y[0, 0].tolist() for y in shifted(torch.tensor([[[1.0, 2.0, 3.0]]]), 1)]
+        [[1.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 3.0]]
+    """
+    sites = x.shape[2:]
+    if most and not (sites and most < min(sites)):
+        raise ShapeError(f"shifts: more than images have room for (got {most}, images of shape {tuple(x.shape[1:])})")
+    padded = F.pad(x, [most] * 2 * len(sites), mode="replicate") if most else x
+    for at in product(range(2 * most + 1), repeat=len(sites)):
+        look = padded
+        for axis, (begin, size) in enumerate(zip(at, sites, strict=True)):
+            look = look.narrow(2 + axis, begin, size)
+        yield look
 
 
 @torch.no_grad()

@@ -6,8 +6,10 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from circuitgraph.graphs import degrees as measure
-from circuitgraph.graphs.degrees import Side, degrees
+from circuitgraph.graphs.degrees import Side, answered, degrees, n_loops
+from circuitgraph.graphs.degrees import reciprocity as answered_shares
+from circuitgraph.graphs.degrees import rich_club as club
+from circuitgraph.graphs.degrees import s_metric as sum_of_products
 from circuitgraph.views.graph import Graph
 from circuitgraph.views.native_tools import Predicate, among, answer, is_node, keyed, named
 
@@ -53,7 +55,7 @@ def number_of_isolates(G: Graph) -> int:
 
 def number_of_selfloops(G: Graph) -> int:
     """Tell how many edges lead from a node to itself."""
-    return measure.n_loops(G.arrays(None))
+    return n_loops(G.arrays(None))
 
 
 def is_empty(G: Graph) -> bool:
@@ -76,7 +78,7 @@ def is_k_regular(G: Graph, k: Any) -> bool:
 
 def s_metric(G: Graph) -> float:
     """Give the sum of the products of degrees over edges."""
-    return measure.s_metric(G.arrays(None))
+    return sum_of_products(G.arrays(None))
 
 
 def reciprocity(G: Graph, nodes: Any = None) -> Any:
@@ -85,7 +87,7 @@ def reciprocity(G: Graph, nodes: Any = None) -> Any:
         return overall_reciprocity(G)
     if not G.directed:
         raise NotImplementedError("reciprocity: nodes of an undirected graph have none")
-    values = measure.reciprocity(G.arrays(None))
+    values = answered_shares(G.arrays(None))
     if is_node(G, nodes):
         if np.isnan(values[G.index[nodes]]):
             raise nx.NetworkXError("Not defined for isolated nodes.")
@@ -98,15 +100,15 @@ def overall_reciprocity(G: Graph) -> float:
     a = G.arrays(None)
     if not a.n_edges:
         raise nx.NetworkXError("Not defined for empty graphs")
-    return (int(measure.answered(a).sum()) - measure.n_loops(a)) / a.n_edges if G.directed else 0.0
+    return (int(answered(a).sum()) - n_loops(a)) / a.n_edges if G.directed else 0.0
 
 
 def rich_club_coefficient(G: Graph, normalized: bool = True, Q: float = 100, seed: Any = None) -> Any:
     """Tell how densely nodes of more than k edges are linked, for every k; not normalised by random graphs."""
     a = G.arrays(None)
-    if measure.n_loops(a):
+    if n_loops(a):
         raise Exception("rich_club_coefficient is not implemented for graphs with self loops.")
-    return dict(enumerate(measure.rich_club(a).tolist()))
+    return dict(enumerate(club(a).tolist()))
 
 
 def _not_normalized(G: Any, normalized: bool = True, Q: float = 100, seed: Any = None) -> bool | str:

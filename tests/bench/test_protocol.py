@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from circuitgraph.bench import readouts
 from circuitgraph.bench.presets import PRESETS
 from circuitgraph.bench.readouts import keep_for, read_layers
 from circuitgraph.bench.run import Outcome, n_bytes, result_line, run_seed
@@ -17,7 +18,7 @@ from circuitgraph.data import ImageSet, load_images
 from circuitgraph.errors import CircuitGraphError
 from circuitgraph.nets import whitening
 from circuitgraph.topologies import Conv, Pruned
-from circuitgraph.train import Report, silent
+from circuitgraph.train import Report, fit_readout, silent
 
 TINY = {"scale": 0.05, "epochs": 2, "hebbian_batch_size": 20, "hebbian_passes": 1, "precision": "fp32", "probe": False}
 
@@ -94,12 +95,35 @@ def test_flips_change_features_and_not_what_is_learned(run: Callable[..., Outcom
     assert plain.curve != flipped.curve
 
 
+def test_shifts_change_features_and_not_what_is_learned(run: Callable[..., Outcome]) -> None:
+    plain, shifted = run(), run(shifts=1)
+    assert plain.circuit == shifted.circuit
+    assert plain.curve != shifted.curve
+
+
 def test_probes_say_how_good_each_layer_is(run: Callable[..., Outcome]) -> None:
     outcome = run(probe=True, scale=0.2)
     assert list(outcome.probes) == ["pool1", "pool2"]
     assert all(30 < share <= 100 for share in outcome.probes.values())
     assert "probes" in outcome.seconds
     assert not run().probes
+
+
+def test_joint_probes_hear_all_layers_up_to_one(run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    widths: list[int] = []
+
+    def fit(x: torch.Tensor, *given: Any, **options: Any) -> Any:
+        widths.append(x.shape[1])
+        return fit_readout(x, *given, **options)
+
+    monkeypatch.setattr(readouts, "fit_readout", fit)
+    outcome = run(probe=True, scale=0.2)
+    first, second = 19 * 4 * 4, 77 * 2 * 2
+    assert widths[:3] == [first, second, first + second]
+    assert list(outcome.joint_probes) == ["pool1", "pool2"]
+    assert outcome.joint_probes["pool1"] == outcome.probes["pool1"]
+    assert outcome.joint_probes["pool2"] > 50
+    assert not run().joint_probes
 
 
 def test_probes_change_nothing_else(run: Callable[..., Outcome]) -> None:

@@ -1,5 +1,6 @@
 """Cached features: which layers, which images, mirror images, one scale."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -37,6 +38,27 @@ def test_features_with_flips_are_those_of_the_mirrored_images_too(net: cg.Networ
     one, other = train.extract(net, images()), train.extract(net, images().flip(-1))
     torch.testing.assert_close(both, (one + other) / 2)
     torch.testing.assert_close(both, train.extract(net, images().flip(-1), flips=True))
+
+
+def test_features_with_shifts_are_the_mean_over_moved_images_their_border_repeated(net: cg.Network) -> None:
+    padded = np.pad(images().numpy(), [(0, 0), (0, 0), (2, 2), (2, 2)], mode="edge")
+    moved = [torch.from_numpy(padded[..., i : i + 12, j : j + 12].copy()) for i in range(5) for j in range(5)]
+    mean = torch.stack([train.extract(net, each, flips=True) for each in moved]).mean(0)
+    torch.testing.assert_close(train.extract(net, images(), flips=True, shifts=2, batch_size=9), mean)
+    assert torch.equal(moved[12], images())
+
+
+@pytest.mark.parametrize("most", [12, 100])
+def test_shifts_that_leave_nothing_of_an_image_are_refused(net: cg.Network, most: int) -> None:
+    with pytest.raises(ShapeError, match=rf"shifts: .* \(got {most}, images of shape \(1, 12, 12\)\)"):
+        train.extract(net, images(), shifts=most)
+
+
+def test_flat_input_cannot_be_shifted() -> None:
+    net = cg.compile(cg.Circuit().add("x", 5).connect("x", "y", cg.Dense(), units=2))
+    with pytest.raises(ShapeError, match="shifts"):
+        train.extract(net, torch.zeros(3, 5, dtype=torch.uint8), shifts=1)
+    assert train.extract(net, torch.zeros(3, 5, dtype=torch.uint8)).shape == (3, 2)
 
 
 def test_a_linear_answer_to_mean_features_is_the_mean_of_the_answers(net: cg.Network) -> None:
