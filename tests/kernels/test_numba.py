@@ -95,14 +95,24 @@ def test_columns_beyond_16_bits_are_found(n_pre: int) -> None:
     assert_equal(kernel.pair(x, g), reference.pair(x, g), 20)
 
 
-def test_blocks_of_columns_change_nothing() -> None:
-    topology = cg.ErdosRenyi(0.5)
-    ours, reference = NumbaKernel(topology, (600,), (30,)), Reference(topology, (600,), (30,))
+@pytest.mark.parametrize("density", [0.1, 0.5])
+def test_blocks_of_columns_change_nothing(density: float) -> None:
+    topology = cg.ErdosRenyi(density)
+    ours, reference = NumbaKernel(topology, (600,), (300,)), Reference(topology, (600,), (300,))
     assert ours.forth.blocked is not None
     for dtype in TOLERANCES:
-        x, w, g = operands(topology, 600, 30, 70, dtype)
+        x, w, g = operands(topology, 600, 300, 70, dtype)
         assert_equal(ours.push(x, w), reference.push(x, w), 600)
+        assert_equal(ours.pull(g, w), reference.pull(g, w), 300)
         assert_equal(ours.pair(x, g), reference.pair(x, g), 70)
+
+
+@pytest.mark.parametrize(("dtype", "lanes"), [(torch.float32, 64), (torch.float64, 32)])
+def test_blocks_are_for_the_widest_tiles_of_dense_wiring(dtype: torch.dtype, lanes: int) -> None:
+    dense, sparse = (NumbaKernel(cg.ErdosRenyi(d), (600,), (30,)).forth for d in (0.2, 0.05))
+    assert dense.blocks(dtype, lanes)[1:] == (8 * 30, 5)
+    assert dense.blocks(dtype, lanes // 2)[1:] == dense.blocks(torch.bfloat16, 128)[1:] == (8, 1)
+    assert sparse.blocks(dtype, lanes)[1:] == (8, 1)
 
 
 def test_slots_shared_by_many_synapses_are_summed() -> None:

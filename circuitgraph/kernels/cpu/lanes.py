@@ -22,6 +22,10 @@ WIDTH = {F32: 16, F64: 8, BF16: 16}
 """Numbers in one vector of 64 bytes, of the type that sums are kept in."""
 SIZE = {F32: 4, F64: 8, BF16: 2}
 """Bytes of one number of activity."""
+WEIGHT = {F32: 4, F64: 8, BF16: 4}
+"""Bytes of a weight, and of a correlation."""
+ENTRY = {U16: 2, INT32: 4, INT64: 8, TABLE16: 2, TABLE32: 4}
+"""Bytes of an index."""
 
 
 class _Code:

@@ -6,8 +6,12 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
-from circuitgraph.kernels.cpu.lanes import row_dots, row_sum
-from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
+from circuitgraph.kernels.cpu.lanes import ENTRY, WEIGHT, row_dots, row_sum
+from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, prefetch, take_task
+
+ROWS_AHEAD, AHEAD = 8, 128
+"""How far ahead memory is asked for: rows within a block of columns, and numbers that are gathered.  No processor
+guesses where the next row's part of a block begins, or which line a gather reads next."""
 
 
 @njit(fastmath=FAST)
@@ -34,6 +38,7 @@ def push_loop(kind: int, index: int, lanes: int) -> Callable[[int], None]:
     `begins` are the first synapses of each row, of each block `step` bytes further; `starts` the first row of each
     chunk; strides are in bytes.
     """
+    weight, entry = WEIGHT[kind], ENTRY[index]
 
     def push(p: int) -> None:
         x, x_tile, stride, cols, vals = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6)
@@ -46,6 +51,11 @@ def push_loop(kind: int, index: int, lanes: int) -> Callable[[int], None]:
                 begins = peek(p, 7) + step * block
                 for r in range(peek(starts, chunk), peek(starts, chunk + 1)):
                     here = out + r * out_row + tile * out_tile
+                    if blocks > 1:
+                        soon = peek(begins, min(r + ROWS_AHEAD, peek(starts, chunk + 1) - 1))
+                        for line in range(2):
+                            prefetch(vals + weight * soon + 64 * line, 0)
+                            prefetch(cols + entry * soon + 64 * line, 0)
                     begin, end = peek(begins, r), peek(begins + step, r)
                     row_sum(kind, index, lanes, x + tile * x_tile, cols, vals, begin, end, here, stride, block)
             task = take_task(p)
@@ -60,7 +70,7 @@ def pair_loop(kind: int, index: int, lanes: int, value: str) -> Callable[[int], 
     With `w`, the weights of the chunk are then changed in place, while what was found is still in the cache.  With
     `room`, `out` is only room for a chunk, of so many bytes for each thread.
     """
-    size = int(value[1])
+    size, entry = int(value[1]), ENTRY[index]
 
     def pair(p: int) -> None:
         x, x_tile, stride, cols = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5)
@@ -76,6 +86,11 @@ def pair_loop(kind: int, index: int, lanes: int, value: str) -> Callable[[int], 
                     begins = peek(p, 9) + step * block
                     for r in range(first, last):
                         here = g + tile * g_tile + r * g_row
+                        if blocks > 1:
+                            soon = peek(begins, min(r + ROWS_AHEAD, last - 1))
+                            for line in range(2):
+                                prefetch(out + size * soon + 64 * line, 1)
+                                prefetch(cols + entry * soon + 64 * line, 0)
                         begin, end = peek(begins, r), peek(begins + step, r)
                         row_dots(kind, index, lanes, x + tile * x_tile, cols, begin, end, here, out, stride, add + tile)
             if w:
@@ -313,12 +328,18 @@ def spread_loop(word: str) -> Callable[[int], None]:
 @loop("vals order size chunk out")
 def gather_loop(value: str, order: str) -> Callable[[int], None]:
     """Copy numbers into another order; tasks are chunks."""
+    size = int(value[1])
 
     def gather(p: int) -> None:
         vals, at, out = pointer(value, peek(p, 2)), pointer(order, peek(p, 3)), pointer(value, peek(p, 6))
         task = take_task(p)
         while task < peek(p, 1):
-            for e in range(task * peek(p, 5), min(peek(p, 4), (task + 1) * peek(p, 5))):
+            first, last = task * peek(p, 5), min(peek(p, 4), (task + 1) * peek(p, 5))
+            rest = max(first, last - AHEAD)
+            for e in range(first, rest):
+                prefetch(peek(p, 2) + size * np.int64(at[e + AHEAD]), 0)
+                out[e] = vals[at[e]]
+            for e in range(rest, last):
                 out[e] = vals[at[e]]
             task = take_task(p)
 

@@ -176,7 +176,7 @@ def push_planes(wiring: Wiring, planes: Tensor, table: Tensor, vals: Tensor, y: 
     tiles, chunks, threads = -(-used // lanes), len(wiring.starts) - 1, torch.get_num_threads()
     parts = min(chunks, -(-4 * threads // tiles)) if threads > 1 else 1
     room = planes.new_empty(min(tiles * parts, threads), (len(table) + wiring.most_rows) * lanes)
-    begins, step, blocks = wiring.blocks(planes.dtype)
+    begins, step, blocks = wiring.blocks(planes.dtype, lanes)
     run(
         loops.push_planes_loop(kind, INDICES[wiring.cols.dtype][0], lanes, WORDS[size]),
         tiles * parts,

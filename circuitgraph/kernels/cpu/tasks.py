@@ -7,6 +7,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import cfunc, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from circuitgraph.machine_code import named_by_source
@@ -85,3 +86,18 @@ def pointer(context: Any, kind: Any, address: Any) -> Any:
         return b.inttoptr(arguments[1], context.get_value_type(result))
 
     return result(kind, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def prefetch(context: Any, address: Any, write: Any) -> Any:
+    """Ask for the cache line of an address, which is soon to be read (0) or written (1); it may be any address."""
+    soon = write.literal_value
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        ask = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0")
+        b.call(ask, [b.inttoptr(arguments[0], byte), word(soon), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, write), generate

@@ -31,12 +31,15 @@ def block_begins(begins: np.ndarray, cols: np.ndarray, n_cols: int, width: int) 
     return out
 
 
-def chunk_rows(begins: np.ndarray) -> np.ndarray:
-    """Cut rows into chunks of about equal work, however unequal rows are.  Gives first rows (chunks + 1,)."""
+def chunk_rows(begins: np.ndarray, size: int = CHUNK_EDGES) -> np.ndarray:
+    """Cut rows into chunks of about equal work, however unequal rows are, of at least `size` synapses.
+
+    Gives first rows (chunks + 1,).
+    """
     n_rows, n_edges = len(begins) - 1, int(begins[-1])
     # An empty row costs about as much as eight synapses.
     work = begins + 8 * np.arange(n_rows + 1)
-    cuts = np.arange(0, work[-1], max(CHUNK_EDGES, (n_edges + 8 * n_rows) // 512))
+    cuts = np.arange(0, work[-1], max(size, (n_edges + 8 * n_rows) // 512))
     starts = np.unique(np.append(np.searchsorted(work, cuts), n_rows))
     return starts.astype(np.int64)
 

@@ -12,7 +12,7 @@ from circuitgraph.kernels.cpu import loops
 from circuitgraph.kernels.cpu.lanes import BF16, F32, F64, INT32, INT64, U16
 from circuitgraph.kernels.cpu.tasks import Loop
 from circuitgraph.kernels.cpu.team import run
-from circuitgraph.kernels.cpu.wires import block_begins, chunk_rows
+from circuitgraph.kernels.cpu.wires import CHUNK_EDGES, block_begins, chunk_rows
 
 KINDS = {torch.float32: F32, torch.float64: F64, torch.bfloat16: BF16}
 LANES = {F32: (16, 32, 64), F64: (8, 16, 32), BF16: (32, 64, 128)}
@@ -22,8 +22,10 @@ INDICES = {torch.uint16: (U16, "u2"), torch.int32: (INT32, "i4"), torch.int64: (
 VALUES = {torch.float32: "f4", torch.float64: "f8"}
 WORDS = {2: "u2", 4: "u4", 8: "u8"}
 
-BLOCK, BLOCK_DENSITY = 256, 0.25
-"""From this density on, columns are taken in blocks whose tile rows stay in the first cache: 256 x 64 x 4 bytes."""
+BLOCK, BLOCK_DENSITY, BLOCK_BYTES = 128, 0.09, 256
+"""From this density on, columns are taken in blocks: their tile rows, if of so many bytes, stay in the first cache."""
+BLOCK_ROWS, MOST_AT_ONCE = 128, 1 << 17
+"""Rows, or else synapses, for which a block is read again before the next one."""
 READ_OFTEN = 128
 """From this mean number of synapses of a presynaptic neuron on, tiles are packed (4096 neurons, batch 128, Zen 5)."""
 SMALL_BATCH = 4
@@ -42,7 +44,8 @@ class Wiring(nn.Module):
         super().__init__()
         self.n_rows, self.n_cols, self.n_edges = len(begins) - 1, n_cols, len(cols)
         block = block or (BLOCK if len(cols) >= BLOCK_DENSITY * self.n_rows * n_cols else n_cols)
-        starts = chunk_rows(begins)
+        often = min(BLOCK_ROWS * len(cols) // max(1, self.n_rows), MOST_AT_ONCE) if n_cols > block else 0
+        starts = chunk_rows(begins, max(CHUNK_EDGES, often))
         arrays = {
             "begins": begins,
             "cols": cols,
@@ -63,8 +66,8 @@ class Wiring(nn.Module):
             return self._sum_samples(x, vals)
         parts = list(tiles_of(batch, self._lanes(x.dtype)))
         out = x.new_empty(self.n_rows, parts[-1].end)
-        begins, step, blocks = self.blocks(x.dtype)
         for part in parts:
+            begins, step, blocks = self.blocks(x.dtype, part.lanes)
             packed = pack(x, part, in_place=self.reads_seldom)
             run(
                 loops.push_loop(KINDS[x.dtype], self._index[0], part.lanes),
@@ -117,13 +120,13 @@ class Wiring(nn.Module):
         batch = x.shape[0]  # len() of a tensor takes a microsecond
         if batch <= 2 * SMALL_BATCH or events_pay(g):
             return self._dots_of_events(x, g, out, change)
-        begins, step, blocks = self.blocks(x.dtype)
         calls: list[Call] = []
         parts = list(tiles_of(batch, self._lanes(x.dtype)))
         if out is None and len(parts) > 1:
             assert change.w is not None
             out = torch.empty_like(change.w)
         for part in parts:
+            begins, step, blocks = self.blocks(x.dtype, part.lanes)
             packed, errors = pack(x, part, in_place=self.reads_seldom), pack(g, part, in_place=True)
             found, room = self._room(change) if out is None else (out, 0)
             last = change if part is parts[-1] else NO_CHANGE
@@ -164,9 +167,9 @@ class Wiring(nn.Module):
     def _lanes(self, dtype: torch.dtype) -> tuple[int, ...]:
         return (LANES_SELDOM if self.reads_seldom else LANES)[KINDS[dtype]]
 
-    def blocks(self, dtype: torch.dtype) -> tuple[int, int, int]:
+    def blocks(self, dtype: torch.dtype, lanes: int) -> tuple[int, int, int]:
         """Give address, step and number of the tables of row begins; sums in bfloat16 must not be rounded midway."""
-        if self.blocked is None or dtype == torch.bfloat16:
+        if self.blocked is None or dtype == torch.bfloat16 or lanes * dtype.itemsize < BLOCK_BYTES:
             return self.begins.data_ptr(), 8, 1
         return self.blocked.data_ptr(), 8 * self.n_rows, len(self.blocked) - 1
 
