@@ -79,6 +79,25 @@ def accuracy_table() -> list[str]:
     return ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head), *rows] if rows else []
 
 
+def depth_table() -> list[str]:
+    head = ["linear probe, validation %", "data", "layers", "of a layer alone", "of all layers up to it"]
+    out = ["| " + " | ".join(head) + " |", rule(len(head))]
+    for path in sorted((ROOT / "benchmarks/results").glob("*.jsonl")):
+        lines = read(path)
+        layers = list(lines[0].get("probes", ())) if lines else []
+        if len(layers) > 1:
+            shown = [_probes(lines, key, layers) for key in ("probes", "joint_probes")]
+            row = f"`{command_of(lines)}`", lines[0]["dataset"], ", ".join(layers), *shown
+            out.append("| " + " | ".join(row) + " |")
+    return out if len(out) > 2 else []
+
+
+def _probes(lines: list[Line], key: str, layers: list[str]) -> str:
+    """Give the mean over those runs that have them: joint probes are younger."""
+    known = [line[key] for line in lines if line.get(key)]
+    return ", ".join(f"{statistics.mean(of[layer] for of in known):.1f}" for layer in layers) if known else ""
+
+
 def step_table() -> list[str]:
     path = ROOT / "benchmarks/results/softhebb_step.jsonl"
     if not path.exists():
@@ -364,6 +383,7 @@ PAGES = {
     "README.md": (accuracy_table, step_table),
     "docs/benchmarks.md": (
         accuracy_table,
+        depth_table,
         step_table,
         kernels_table,
         sparse_step_table,

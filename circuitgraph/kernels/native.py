@@ -64,11 +64,13 @@ class NumbaKernel(Kernel):
         return self.forth.sum(rows, vals).to(x.dtype).reshape(-1, *self.post)
 
     def pull(self, g: Tensor, w: Tensor | None, x: Tensor | None = None) -> Tensor:
-        from circuitgraph.kernels.cpu.wiring import reorder
+        from circuitgraph.kernels.cpu.wiring import SMALL_BATCH, reorder
 
         self.need(g=g, w=w)
-        back = self._transposed()
-        return back.sum(_flat(g), reorder(self._values(w, g), self.perm)).to(g.dtype).reshape(-1, *self.pre)
+        rows, vals = _flat(g), self._values(w, g)
+        if len(g) <= SMALL_BATCH or _few_events(rows):
+            return self.forth.strew(rows, vals).to(g.dtype).reshape(-1, *self.pre)
+        return self._transposed().sum(rows, reorder(vals, self.perm)).to(g.dtype).reshape(-1, *self.pre)
 
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
         self.need(x=x, g=g)

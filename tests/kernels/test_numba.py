@@ -16,7 +16,7 @@ from circuitgraph.kernels import Ends, Kernel, NumbaKernel, Reference, k_winners
 from circuitgraph.testing import TOLERANCES, check_kernel
 
 pytest.importorskip("numba")
-BATCHES = (0, 1, 4, 5, 9, 16, 17, 33, 64, 65, 130)
+BATCHES = (0, 1, 2, 3, 5, 9, 16, 17, 33, 64, 65, 130)
 
 
 @st.composite
@@ -115,6 +115,17 @@ def test_blocks_are_for_the_widest_tiles_of_dense_wiring(dtype: torch.dtype, lan
     assert sparse.blocks(dtype, lanes)[1:] == (8, 1)
 
 
+@pytest.mark.parametrize(("batch", "share"), [(1, 1.0), (2, 1.0), (16, 0.005)])
+def test_few_errors_are_pulled_without_an_index_of_the_way_back(batch: int, share: float) -> None:
+    topology = cg.ErdosRenyi(0.3)
+    ours, reference = NumbaKernel(topology, (100,), (3000,)), Reference(topology, (100,), (3000,))
+    assert ours.forth.chunks > 1
+    for dtype in TOLERANCES:
+        _, w, g = operands(topology, 100, 3000, batch, dtype, share=share)
+        assert_equal(ours.pull(g, w), reference.pull(g, w), 3000)
+    assert ours.back is None
+
+
 def test_slots_shared_by_many_synapses_are_summed() -> None:
     topology, pre, post = cg.Pool(2, how="mean"), (3, 8, 8), (3, 4, 4)
     check_kernel(NumbaKernel, topology, pre, post)
@@ -129,7 +140,8 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
     try:
         for threads in (1, 2, 3, 8):
             torch.set_num_threads(threads)
-            found.append((kernel.push(x, w), kernel.pull(g, w), kernel.pair(x, g), k_winners(x, 100)))
+            few = kernel.push(x[:2], w), kernel.pull(g[:2], w), kernel.pair(x[:2], g[:2])
+            found.append((kernel.push(x, w), kernel.pull(g, w), kernel.pair(x, g), *few, k_winners(x, 100)))
     finally:
         torch.set_num_threads(before)
     for other in found[1:]:

@@ -28,8 +28,10 @@ BLOCK_ROWS, MOST_AT_ONCE = 128, 1 << 17
 """Rows, or else synapses, for which a block is read again before the next one."""
 READ_OFTEN = 128
 """From this mean number of synapses of a presynaptic neuron on, tiles are packed (4096 neurons, batch 128, Zen 5)."""
-SMALL_BATCH = 4
-"""Up to this batch one sample after another is faster than lanes, most of which would be empty."""
+PARTS = 8
+"""Most parts that rows are shared out in where every part has sums for all columns."""
+SMALL_BATCH, SMALL_PAIR = 2, 8
+"""Up to so many samples, for sums and for correlations, one after another is faster than lanes, mostly empty."""
 
 
 class Wiring(nn.Module):
@@ -108,6 +110,22 @@ class Wiring(nn.Module):
         )  # fmt: skip
         return out.to(x.dtype)
 
+    def strew(self, g: Tensor, vals: Tensor) -> Tensor:
+        """Carry nonzero activity of rows to columns, weights as they lie.  Shape: g (B, R), vals (E,) -> (B, C).
+
+        Parts of the rows have sums of their own, as many parts as synapses pay for, whatever the number of threads.
+        """
+        values, parts = g.to(vals.dtype), max(1, min(PARTS, self.chunks, self.n_edges // (8 * self.n_cols)))
+        out = values.new_zeros(parts, len(g), self.n_cols)
+        run(
+            loops.strew_loop(VALUES[vals.dtype], self._index[1]),
+            len(g) * parts,
+            g=values.data_ptr(), g_sample=_bytes(values, 0), g_row=_bytes(values, 1), cols=self.cols.data_ptr(),
+            vals=vals.data_ptr(), begins=self.begins.data_ptr(), starts=self.starts.data_ptr(), chunks=self.chunks,
+            parts=parts, out=out.data_ptr(), out_part=_bytes(out, 0), out_sample=_bytes(out, 1),
+        )  # fmt: skip
+        return out.sum(0).to(g.dtype)
+
     def dots(self, x: Tensor, g: Tensor, out: Tensor) -> None:
         """Correlate both ends of every synapse.  Shape: x (B, C), g (B, R), out (E,) of the type of sums."""
         self._dots(x, g, out, NO_CHANGE)()
@@ -118,7 +136,7 @@ class Wiring(nn.Module):
 
     def _dots(self, x: Tensor, g: Tensor, out: Tensor | None, change: "Change") -> "Prepared":
         batch = x.shape[0]  # len() of a tensor takes a microsecond
-        if batch <= 2 * SMALL_BATCH or events_pay(g):
+        if batch <= SMALL_PAIR or events_pay(g):
             return self._dots_of_events(x, g, out, change)
         calls: list[Call] = []
         parts = list(tiles_of(batch, self._lanes(x.dtype)))
