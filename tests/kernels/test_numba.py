@@ -110,7 +110,7 @@ def test_blocks_of_columns_change_nothing(density: float) -> None:
 @pytest.mark.parametrize(("dtype", "lanes"), [(torch.float32, 64), (torch.float64, 32)])
 def test_blocks_are_for_the_widest_tiles_of_dense_wiring(dtype: torch.dtype, lanes: int) -> None:
     dense, sparse = (NumbaKernel(cg.ErdosRenyi(d), (600,), (30,)).forth for d in (0.2, 0.05))
-    assert dense.blocks(dtype, lanes)[1:] == (8 * 30, 5)
+    assert dense.blocks(dtype, lanes)[1:] == (8 * 30, 7)
     assert dense.blocks(dtype, lanes // 2)[1:] == dense.blocks(torch.bfloat16, 128)[1:] == (8, 1)
     assert sparse.blocks(dtype, lanes)[1:] == (8, 1)
 
