@@ -114,11 +114,15 @@ def step_table() -> list[str]:
 
 
 def sparse_step_table() -> list[str]:
-    path = ROOT / "benchmarks/results/sparse_step.jsonl"
+    return [*_steps_on("sparse_step", ""), "", *_steps_on("sparse_step_zen5", ", on two Zen 5 cores")]
+
+
+def _steps_on(name: str, where: str) -> list[str]:
+    path = ROOT / f"benchmarks/results/{name}.jsonl"
     if not path.exists():
         return []
     out = [
-        "| `python benchmarks/sparse_step.py` | neurons | density % | variant | median ms | times faster |",
+        f"| `python benchmarks/sparse_step.py`{where} | neurons | density % | variant | median ms | times faster |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for line in read(path):

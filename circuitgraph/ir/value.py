@@ -9,6 +9,8 @@ import numpy as np
 from circuitgraph import registry
 from circuitgraph.errors import FileError, ShapeError, StructureError
 
+MARKS = 1 << 26
+"""Most bytes of marks, where numbers are few for what they reach to."""
 V = TypeVar("V")
 _KINDS: dict[str, registry.Registry[Any]] = {
     r.kind: r
@@ -176,7 +178,8 @@ def n_different(a: np.ndarray) -> int:
         return 0
     if rises(a):
         return len(a)
-    if a.min() >= 0 and a.max() < 8 * len(a):  # as ids are: marks take a tenth of the time of sorting
+    room = max(8 * len(a), min(256 * len(a), MARKS))
+    if a.min() >= 0 and a.max() < room:  # as ids are, and pairs of few neurons: a tenth of the time of sorting
         seen = np.zeros(int(a.max()) + 1, bool)
         seen[a] = True
         return int(np.count_nonzero(seen))

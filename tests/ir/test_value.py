@@ -8,7 +8,7 @@ import pytest
 from circuitgraph import registry
 from circuitgraph.errors import FileError, ShapeError, StructureError, UnknownNameError
 from circuitgraph.ir import ABSENT, Value, value
-from circuitgraph.ir.value import decode, encode, frozen_array, index_array, same
+from circuitgraph.ir.value import decode, encode, frozen_array, index_array, n_different, same
 from circuitgraph.rules import Oja
 from circuitgraph.topologies import Conv, Dense, ErdosRenyi, Explicit, Pool, Pruned
 
@@ -206,3 +206,11 @@ def test_a_file_from_before_an_argument_existed_means_its_default() -> None:
     del spec["args"]["learning_rate"]
     with pytest.raises(FileError, match="wrong arguments"):
         decode(spec, arrays)
+
+
+@pytest.mark.parametrize("reach", [10, 900, 30_000, 10**6])
+def test_different_numbers_are_counted_whatever_they_reach_to(reach: int) -> None:
+    a = np.random.default_rng(0).integers(0, reach, 1000)
+    assert n_different(a) == len(set(a.tolist()))
+    assert n_different(a - 5) == n_different(a)
+    assert n_different(a[:0]) == 0
