@@ -79,6 +79,7 @@ presets: $(VENV)/.installed
 	for p in hebbnet krotov; do \
 		$(BIN)/python -m circuitgraph.bench mnist --preset $$p --seeds $(SEEDS) --json > $(RESULTS)/mnist-$$p.jsonl || exit 1; \
 	done
+	$(BIN)/python -m circuitgraph.bench mnist --preset krotov --shifts 0 --epochs 60 --json > $(RESULTS)/mnist-krotov-unmoved.jsonl
 	for p in softhebb hebbnet; do \
 		$(BIN)/python -m circuitgraph.bench fashion-mnist --preset $$p --seeds 3 --json > $(RESULTS)/fashion-mnist-$$p.jsonl || exit 1; \
 	done

@@ -116,7 +116,7 @@ class Wiring(nn.Module):
 
         Parts of the rows have sums of their own, as many parts as synapses pay for, whatever the number of threads.
         """
-        values, parts = g.to(vals.dtype), max(1, min(PARTS, self.chunks, self.n_edges // (8 * self.n_cols)))
+        values, parts = g.to(vals.dtype), max(1, min(PARTS, self.chunks, self.n_edges // (8 * max(1, self.n_cols))))
         out = values.new_zeros(parts, len(g), self.n_cols)
         run(
             loops.strew_loop(VALUES[vals.dtype], self._index[1]),
