@@ -207,22 +207,22 @@ def push_events_loop(value: str, index: str, order: str) -> Callable[[int], None
     return push_events
 
 
-@loop("g g_sample g_row cols vals begins starts chunks parts out out_part out_sample")
+@loop("g g_sample g_row cols vals begins starts parts out out_part out_sample")
 def strew_loop(value: str, index: str) -> Callable[[int], None]:
-    """Carry nonzero activity of rows to columns; tasks are (sample, part of the chunks), each with an `out` of its own.
+    """Carry nonzero activity of rows to columns; tasks are (sample, part of the rows), each with an `out` of its own.
 
-    `out` is zero at first; strides in bytes.
+    `starts` are the first rows of the parts; `out` is zero at first; strides in bytes.
     """
 
     def strew(p: int) -> None:
         cols, vals, begins = pointer(index, peek(p, 5)), pointer(value, peek(p, 6)), pointer("i8", peek(p, 7))
-        starts, chunks, parts = peek(p, 8), peek(p, 9), peek(p, 10)
+        starts, parts = peek(p, 8), peek(p, 9)
         task = take_task(p)
         while task < peek(p, 1):
             sample, part = task // parts, task % parts
-            g, at = peek(p, 2) + sample * peek(p, 3), peek(p, 11) + part * peek(p, 12) + sample * peek(p, 13)
+            g, at = peek(p, 2) + sample * peek(p, 3), peek(p, 10) + part * peek(p, 11) + sample * peek(p, 12)
             out = pointer(value, at)
-            for r in range(peek(starts, chunks * part // parts), peek(starts, chunks * (part + 1) // parts)):
+            for r in range(peek(starts, part), peek(starts, part + 1)):
                 strength = pointer(value, g + r * peek(p, 4))[0]
                 if strength != 0:
                     for e in range(begins[r], begins[r + 1]):

@@ -4,7 +4,7 @@ import numpy as np
 
 from circuitgraph.machine_code import kept
 
-CHUNK_EDGES = 1 << 14
+CHUNK_EDGES = 1 << 13
 """Synapses in one task, at most twice: small enough to share out evenly, large enough to hide the cost of a task."""
 
 

@@ -15,18 +15,17 @@ from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wires import CHUNK_EDGES, block_begins, chunk_rows
 
 KINDS = {torch.float32: F32, torch.float64: F64, torch.bfloat16: BF16}
-LANES = {F32: (16, 32, 64), F64: (8, 16, 32), BF16: (32, 64, 128)}
-LANES_SELDOM = {**LANES, F32: (16, 32, 64, 128)}
-"""Tiles may be wider where rows are read seldom: more for each index, where caches hold too little of either."""
+LANES = {F32: (16, 32, 64, 128), F64: (8, 16, 32, 64), BF16: (32, 64, 128)}
+"""Samples side by side in a tile: as many as there are registers for their sums."""
 INDICES = {torch.uint16: (U16, "u2"), torch.int32: (INT32, "i4"), torch.int64: (INT64, "i8")}
 VALUES = {torch.float32: "f4", torch.float64: "f8"}
 WORDS = {2: "u2", 4: "u4", 8: "u8"}
 
-VISIT, LEAST_BLOCKS, NARROWEST, BLOCK_BYTES = 13, 4, 96, 256
+VISIT, LEAST_BLOCKS, NARROWEST, BLOCK_BYTES = 13, 3, 64, 256
 """Columns are taken in blocks, whose tile rows, if of so many bytes, stay in a cache: as many blocks as leave a row so
 many synapses in each on average, fewer being none.  Narrower ones gain nothing (4096 neurons, Zen 4)."""
-BLOCK_ROWS, MOST_AT_ONCE = 128, 1 << 17
-"""Rows, or else synapses, for which a block is read again before the next one."""
+CHUNKS, MOST_AT_ONCE = 16, 1 << 17
+"""Chunks of rows, or else of so many synapses, for which a block is read again before the next one."""
 READ_OFTEN = 128
 """From this mean number of synapses of a presynaptic neuron on, tiles are packed (4096 neurons, batch 128, Zen 5)."""
 PARTS = 8
@@ -36,23 +35,29 @@ SMALL_BATCH, SMALL_PAIR = 2, 8
 
 
 class Wiring(nn.Module):
-    """Synapses row by row.  Shape: begins (R + 1,) int64, cols (E,) of a narrow type, rising within each row."""
+    """Synapses row by row.  Shape: begins (R + 1,) int64, cols (E,) of a narrow type, rising within each row.
+
+    `starts` are the first rows of the chunks that tasks are made of, `shares` those of fewer parts of equal work.
+    """
 
     begins: Tensor
     cols: Tensor
     starts: Tensor
+    shares: Tensor
     blocked: Tensor | None
 
     def __init__(self, begins: np.ndarray, cols: np.ndarray, n_cols: int, *, block: int = 0) -> None:
         super().__init__()
         self.n_rows, self.n_cols, self.n_edges = len(begins) - 1, n_cols, len(cols)
         block = block or block_width(self.n_rows, n_cols, len(cols))
-        often = min(BLOCK_ROWS * len(cols) // max(1, self.n_rows), MOST_AT_ONCE) if n_cols > block else 0
+        often = min(len(cols) // max(CHUNKS, 2 * torch.get_num_threads()), MOST_AT_ONCE) if n_cols > block else 0
         starts = chunk_rows(begins, max(CHUNK_EDGES, often))
+        parts = max(1, min(PARTS, len(cols) // (8 * max(1, n_cols))))
         arrays = {
             "begins": begins,
             "cols": cols,
             "starts": starts,
+            "shares": np.searchsorted(begins, np.arange(parts + 1) * len(cols) // parts).astype(np.int64),
             "blocked": block_begins(begins, cols, n_cols, block) if n_cols > block else None,
         }
         self.reads_seldom, self.chunks = len(cols) < READ_OFTEN * n_cols, len(starts) - 1
@@ -67,7 +72,7 @@ class Wiring(nn.Module):
             return x.new_zeros(batch, self.n_rows)
         if batch <= SMALL_BATCH:
             return self._sum_samples(x, vals)
-        parts = list(tiles_of(batch, self._lanes(x.dtype)))
+        parts = list(tiles_of(batch, LANES[KINDS[x.dtype]]))
         out = x.new_empty(self.n_rows, parts[-1].end)
         for part in parts:
             begins, step, blocks = self.blocks(x.dtype, part.lanes)
@@ -116,14 +121,14 @@ class Wiring(nn.Module):
 
         Parts of the rows have sums of their own, as many parts as synapses pay for, whatever the number of threads.
         """
-        values, parts = g.to(vals.dtype), max(1, min(PARTS, self.chunks, self.n_edges // (8 * max(1, self.n_cols))))
+        values, parts = g.to(vals.dtype), len(self.shares) - 1
         out = values.new_zeros(parts, len(g), self.n_cols)
         run(
             loops.strew_loop(VALUES[vals.dtype], self._index[1]),
             len(g) * parts,
             g=values.data_ptr(), g_sample=_bytes(values, 0), g_row=_bytes(values, 1), cols=self.cols.data_ptr(),
-            vals=vals.data_ptr(), begins=self.begins.data_ptr(), starts=self.starts.data_ptr(), chunks=self.chunks,
-            parts=parts, out=out.data_ptr(), out_part=_bytes(out, 0), out_sample=_bytes(out, 1),
+            vals=vals.data_ptr(), begins=self.begins.data_ptr(), starts=self.shares.data_ptr(), parts=parts,
+            out=out.data_ptr(), out_part=_bytes(out, 0), out_sample=_bytes(out, 1),
         )  # fmt: skip
         return out.sum(0).to(g.dtype)
 
@@ -140,7 +145,7 @@ class Wiring(nn.Module):
         if batch <= SMALL_PAIR or events_pay(g):
             return self._dots_of_events(x, g, out, change)
         calls: list[Call] = []
-        parts = list(tiles_of(batch, self._lanes(x.dtype)))
+        parts = list(tiles_of(batch, LANES[KINDS[x.dtype]]))
         if out is None and len(parts) > 1:
             assert change.w is not None
             out = torch.empty_like(change.w)
@@ -183,9 +188,6 @@ class Wiring(nn.Module):
     def _index(self) -> tuple[int, str]:
         return INDICES[self.cols.dtype]
 
-    def _lanes(self, dtype: torch.dtype) -> tuple[int, ...]:
-        return (LANES_SELDOM if self.reads_seldom else LANES)[KINDS[dtype]]
-
     def blocks(self, dtype: torch.dtype, lanes: int) -> tuple[int, int, int]:
         """Give address, step and number of the tables of row begins; sums in bfloat16 must not be rounded midway."""
         if self.blocked is None or dtype == torch.bfloat16 or lanes * dtype.itemsize < BLOCK_BYTES:
@@ -198,7 +200,7 @@ def block_width(n_rows: int, n_cols: int, n_edges: int) -> int:
 
     Example:
         >>> [block_width(4096, 4096, int(share * 4096**2)) for share in (0.5, 0.1, 0.05, 0.01)]
-        [96, 128, 288, 4096]
+        [64, 128, 288, 1376]
     """
     blocks = n_edges // max(1, VISIT * n_rows)
     return max(NARROWEST, 32 * round(n_cols / blocks / 32)) if blocks >= LEAST_BLOCKS else max(1, n_cols)
@@ -253,17 +255,23 @@ class Part:
 
 
 def tiles_of(batch: int, lanes: tuple[int, ...]) -> Iterator[Part]:
-    """Cut a batch into tiles of the most lanes, and the rest into one of the fewest that hold it.
+    """Cut a batch into tiles of the most lanes, and the rest into few of which less than a quarter is empty.
 
     Example:
         >>> list(tiles_of(130, (16, 32, 64)))
         [Part(start=0, tiles=2, lanes=64), Part(start=128, tiles=1, lanes=16)]
+        >>> [part.lanes for part in tiles_of(48, (16, 32, 64))]
+        [32, 16]
     """
-    whole, rest = divmod(batch, lanes[-1])
-    if whole:
-        yield Part(0, whole, lanes[-1])
-    if rest:
-        yield Part(whole * lanes[-1], 1, next(n for n in lanes if n >= rest))
+    start = 0
+    while start < batch:
+        rest = batch - start
+        size = next((n for n in lanes if n >= rest), lanes[-1])
+        if 4 * rest <= 3 * size and size // 4 in lanes:
+            size //= 2
+        part = Part(start, max(1, rest // size), size)
+        yield part
+        start = part.end
 
 
 def pack(x: Tensor, part: Part, *, in_place: bool) -> Tensor:
