@@ -16,10 +16,11 @@ def interleave(
 ) -> dict[str, list[float]]:
     """Call everything once untimed, then in turns, and give the milliseconds of a call in each turn.
 
-    A turn is one call, or as many as fill `turn_seconds` and an untimed one before them: each then finds the caches as
-    in a loop, not as what another way left them.  What is slow drops out when it has used up its `seconds`,
-    after two turns at the earliest: medians of the others then rest on more turns.  Each turn starts one place further
-    along, so that none always follows another.  With `turn_seconds`, what takes more than `seconds` is timed once.
+    A turn is one call; with `turn_seconds`, as many as fill them, one at least, and an untimed one before them: each
+    then finds the caches as in a loop, not as what another way left them.  What is slow drops out when it has used up
+    its `seconds`, after two turns at the earliest: medians of the others then rest on more turns.  Each turn starts one
+    place further along, so that none always follows another.  With `turn_seconds`, what takes more than `seconds` is
+    timed once.
 
     Example:
         >>> times = interleave({"a": lambda: None, "b": lambda: None}, rounds=3, seconds=1.0)
@@ -39,10 +40,9 @@ def interleave(
             name for name, ms in times.items() if spent[name] < seconds or (len(ms) < 2 and first[name] <= seconds)
         ]
         for name in going[turn % max(1, len(going)) :] + going[: turn % max(1, len(going))]:
-            if calls[name] > 1:
-                _time(work[name], 1, device)
+            warming = _time(work[name], 1, device) if turn_seconds else 0.0
             took = _time(work[name], calls[name], device)
-            spent[name] += took
+            spent[name] += warming + took
             times[name].append(1000 * took / calls[name])
     return times
 

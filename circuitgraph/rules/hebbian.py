@@ -43,7 +43,7 @@ class Oja(Rule):
 
     def terms(self, signals: Signals) -> Sequence[Part]:
         assert signals.y is not None
-        return [Term(signals.y, signals.x), Term(-signals.y.square(), times_weight=True)]
+        return [Term(signals.y, signals.x), Term(signals.y.square().neg_(), times_weight=True)]
 
     @classmethod
     def examples(cls) -> list[Rule]:

@@ -66,7 +66,7 @@ def test_all_methods_equal_the_reference(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(wirings(), st.sampled_from([0, 1, 9, 64, 65]), st.sampled_from([torch.float32, torch.float64]), st.booleans())
+@given(wirings(), st.sampled_from([0, 1, 9, 65, 130]), st.sampled_from([torch.float32, torch.float64]), st.booleans())
 def test_a_fused_update_is_the_sum_of_its_parts(
     wiring: tuple[Topology, int, int], batch: int, dtype: torch.dtype, unit_norm: bool
 ) -> None:
