@@ -13,6 +13,7 @@ import circuitgraph as cg
 from circuitgraph.errors import NumericError, ShapeError
 from circuitgraph.ir import Topology
 from circuitgraph.kernels import Ends, Kernel, NumbaKernel, Reference, k_winners
+from circuitgraph.kernels.cpu import wiring
 from circuitgraph.testing import TOLERANCES, check_kernel
 
 pytest.importorskip("numba")
@@ -63,6 +64,17 @@ def test_all_methods_equal_the_reference(
     assert_equal(ours.push(x, w), reference.push(x, w), n_pre)
     assert_equal(ours.pull(g, w), reference.pull(g, w), n_post)
     assert_equal(ours.pair(x, g), reference.pair(x, g), batch)
+
+
+@pytest.mark.parametrize("batch", [9, 64, 130])
+def test_processors_that_do_not_multiply_pairs_find_the_same(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    topology = cg.ErdosRenyi(0.2)
+    ours, reference = NumbaKernel(topology, (50,), (40,)), Reference(topology, (50,), (40,))
+    x, _, g = operands(topology, 50, 40, batch, torch.bfloat16)
+    fast = ours.pair(x, g)
+    monkeypatch.setattr(wiring, "has_pairs", lambda: False)
+    assert_equal(ours.pair(x, g), reference.pair(x, g), batch)
+    assert_equal(fast, reference.pair(x, g), batch)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,8 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from circuitgraph.kernels.cpu.lanes import I16, I64
-from circuitgraph.kernels.cpu.registers import features
+from circuitgraph.kernels.cpu.lanes import I16, I64, features
 from circuitgraph.kernels.cpu.tasks import loop, peek, take_task
 from circuitgraph.machine_code import kept
 

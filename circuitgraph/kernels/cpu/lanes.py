@@ -4,28 +4,64 @@ A tile holds the activity of all neurons for a few samples, neuron after neuron:
 `lanes` contiguous numbers.  Addresses are plain integers; the caller has checked every index.
 """
 
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 FUSE = ("contract",)
 
-F32, F64, BF16 = 0, 1, 2
-"""Types of activity; sums and weights are float32 for BF16."""
+F32, F64, BF16, PAIRS = 0, 1, 2, 3
+"""Types of activity; sums and weights are float32 for BF16, and for PAIRS, which is BF16 multiplied two by two."""
 U16, INT32, INT64, TABLE16, TABLE32 = 0, 1, 2, 3, 4
 """Types of indices; with a table, a 16- or 32-bit index is looked up in one of 64-bit byte offsets."""
-WIDTH = {F32: 16, F64: 8, BF16: 16}
+WIDTH = {F32: 16, F64: 8, BF16: 16, PAIRS: 16}
 """Numbers in one vector of 64 bytes, of the type that sums are kept in."""
 SIZE = {F32: 4, F64: 8, BF16: 2}
 """Bytes of one number of activity."""
-WEIGHT = {F32: 4, F64: 8, BF16: 4}
+WEIGHT = {F32: 4, F64: 8, BF16: 4, PAIRS: 4}
 """Bytes of a weight, and of a correlation."""
 ENTRY = {U16: 2, INT32: 4, INT64: 8, TABLE16: 2, TABLE32: 4}
 """Bytes of an index."""
+
+
+@cache
+def features() -> frozenset[str]:
+    """Name what the processor can do that numba compiles for, as LLVM does: settings may ask for less than there is."""
+    _, _, said = cpu_target.target_context.codegen().magic_tuple()
+    return frozenset(name[1:] for name in said.split(",") if name.startswith("+"))
+
+
+@cache
+def has_pairs() -> bool:
+    """Tell whether this processor multiplies pairs of bfloat16 in one step."""
+    return {"avx512f", "avx512bf16"} <= features()
+
+
+def add_pairs(builder: Any, total: Any, a: Any, b: Any) -> Any:
+    """Multiply sixteen words of two bfloat16 each, and add both products of each to its float32 sum."""
+    halves = ir.VectorType(_BFloat(), 32)
+    kind = ir.FunctionType(total.type, [total.type, halves, halves])
+    multiply = builder.module.declare_intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", (), kind)
+    return builder.call(multiply, [total, *(builder.bitcast(v, halves) for v in (a, b))])
+
+
+class _BFloat(ir.Type):
+    """LLVM's bfloat, which llvmlite has no name for."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _BFloat)
+
+    def __hash__(self) -> int:
+        return hash(_BFloat)
 
 
 class _Code:
@@ -38,7 +74,9 @@ class _Code:
         self.words = ir.VectorType(I32, 16)
 
     def load(self, address: Any) -> list[Any]:
-        """Read one tile row as vectors; bfloat16 becomes its even and its odd lanes in float32."""
+        """Read one tile row as vectors; bfloat16 becomes its even and its odd lanes in float32, PAIRS words of two."""
+        if self.kind == PAIRS:
+            return [self._read(self.words, address, 64 * i) for i in range(self.lanes // 32)]
         if self.kind != BF16:
             return [self._read(self.vector, address, 64 * i) for i in range(self.lanes // self.width)]
         vectors = []
@@ -69,6 +107,8 @@ class _Code:
         return self.b.shuffle_vector(single, empty, ir.Constant(self.words_of(self.width), [0] * self.width))
 
     def fma(self, a: Any, x: Any, sum_: Any) -> Any:
+        if self.kind == PAIRS:
+            return add_pairs(self.b, sum_, a, x)
         return self.b.fadd(self.b.fmul(a, x, flags=FUSE), sum_, flags=FUSE)
 
     def reduce(self, vectors: list[Any]) -> Any:
@@ -187,9 +227,8 @@ def row_dots(
         added = b.icmp_signed("!=", add, I64(0))
 
         def dot(edge: Any) -> Any:
-            row = code.load(_row_address(b, kinds[1], x, cols, edge, stride))
-            total = b.fmul(errors[0], row[0])
-            for error, vector in zip(errors[1:], row[1:], strict=True):
+            total = code.zeros()[0]
+            for error, vector in zip(errors, code.load(_row_address(b, kinds[1], x, cols, edge, stride)), strict=True):
                 total = code.fma(error, vector, total)
             return total
 

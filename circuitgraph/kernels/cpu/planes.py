@@ -17,7 +17,7 @@ from torch import Tensor
 from circuitgraph.kernels.cpu import loops
 from circuitgraph.kernels.cpu.lanes import INT32, TABLE16, TABLE32, U16
 from circuitgraph.kernels.cpu.team import run
-from circuitgraph.kernels.cpu.wiring import INDICES, KINDS, LANES, NO_CHANGE, VALUES, WORDS, Wiring
+from circuitgraph.kernels.cpu.wiring import INDICES, KINDS, LANES, NO_CHANGE, VALUES, WORDS, Wiring, pair_kind
 
 _TABLES = {U16: TABLE16, INT32: TABLE32}
 SLACK = 64
@@ -210,7 +210,7 @@ def pair_planes(wiring: Wiring, planes: Tensor, table: Tensor, g: Tensor, used: 
     met = planes.new_zeros(len(wiring.cols), dtype=torch.float64 if planes.dtype == torch.float64 else torch.float32)
     lanes, offsets = _lanes(kind, used), table * size
     run(
-        loops.pair_loop(kind, _TABLES[INDICES[wiring.cols.dtype][0]], lanes, VALUES[met.dtype]),
+        loops.pair_loop(pair_kind(planes.dtype), _TABLES[INDICES[wiring.cols.dtype][0]], lanes, VALUES[met.dtype]),
         len(wiring.starts) - 1,
         x=planes.data_ptr(), x_tile=lanes * size, stride=offsets.data_ptr(), cols=wiring.cols.data_ptr(),
         g=g.data_ptr(), g_tile=lanes * size, g_row=g.stride(0) * size, begins=wiring.begins.data_ptr(), step=8,

@@ -13,8 +13,8 @@ from numba import njit
 from torch import Tensor
 
 from circuitgraph.kernels.cpu.bits import squeeze
-from circuitgraph.kernels.cpu.lanes import BF16, F32
-from circuitgraph.kernels.cpu.registers import has_pairs, tile_product, tile_shape
+from circuitgraph.kernels.cpu.lanes import BF16, F32, has_pairs
+from circuitgraph.kernels.cpu.registers import tile_product, tile_shape
 from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wiring import INDICES

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from circuitgraph.kernels.cpu.lanes import F32, FUSE, I32, I64
+from circuitgraph.kernels.cpu.lanes import F32, FUSE, I32, I64, add_pairs, features
 
 
 class Shape(NamedTuple):
@@ -26,22 +25,9 @@ class Shape(NamedTuple):
 
 
 @cache
-def features() -> frozenset[str]:
-    """Name what the processor can do that numba compiles for, as LLVM does: settings may ask for less than there is."""
-    _, _, said = cpu_target.target_context.codegen().magic_tuple()
-    return frozenset(name[1:] for name in said.split(",") if name.startswith("+"))
-
-
-@cache
 def tile_shape() -> Shape:
     """Choose the tile for this processor: 24 of 32 long registers, or 12 of 16 short ones."""
     return Shape(8, 3, 16) if "avx512f" in features() else Shape(4, 3, 8)
-
-
-@cache
-def has_pairs() -> bool:
-    """Tell whether this processor multiplies pairs of bfloat16 in one step."""
-    return {"avx512f", "avx512bf16"} <= features()
 
 
 @intrinsic(prefer_literal=True)
@@ -109,10 +95,7 @@ class _Tile:
         if self.kind == F32:
             product = b.fmul(b.bitcast(g, self.vector), b.bitcast(x, self.vector), flags=FUSE)
             return b.fadd(product, total, flags=FUSE)
-        halves = ir.VectorType(_BFloat(), 2 * self.width)
-        kind = ir.FunctionType(self.vector, [self.vector, halves, halves])
-        multiply = b.module.declare_intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", (), kind)
-        return b.call(multiply, [total, b.bitcast(g, halves), b.bitcast(x, halves)])
+        return add_pairs(b, total, g, x)
 
     def _place(self, out: Any, out_row: Any, row: int, v: int) -> Any:
         return self.b.add(out, self.b.add(self.b.mul(out_row, I64(row)), I64(4 * self.width * v)))
@@ -121,16 +104,3 @@ class _Tile:
         value = self.b.load(self.b.inttoptr(address, kind.as_pointer()))
         value.align = 4
         return value
-
-
-class _BFloat(ir.Type):
-    """LLVM's bfloat, which llvmlite has no name for."""
-
-    def _to_string(self) -> str:
-        return "bfloat"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _BFloat)
-
-    def __hash__(self) -> int:
-        return hash(_BFloat)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from circuitgraph.kernels.cpu import loops
-from circuitgraph.kernels.cpu.lanes import BF16, F32, F64, INT32, INT64, U16
+from circuitgraph.kernels.cpu.lanes import BF16, F32, F64, INT32, INT64, PAIRS, U16, has_pairs
 from circuitgraph.kernels.cpu.tasks import Loop
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wires import CHUNK_EDGES, block_begins, chunk_rows
@@ -160,7 +160,7 @@ class Wiring(nn.Module):
                 blocks=blocks, starts=self.starts.data_ptr(), tiles=part.tiles, out=found.data_ptr(), add=part.start,
                 room=room, seat=0, seats=len(found) if room else 0, **last.parameters,
             )  # fmt: skip
-            loop = loops.pair_loop(KINDS[x.dtype], self._index[0], part.lanes, VALUES[found.dtype])
+            loop = loops.pair_loop(pair_kind(x.dtype), self._index[0], part.lanes, VALUES[found.dtype])
             calls.append((loop, self.chunks, call, (packed, errors, found, last)))
         return Prepared(calls)
 
@@ -193,6 +193,11 @@ class Wiring(nn.Module):
         if self.blocked is None or dtype == torch.bfloat16 or lanes * dtype.itemsize < BLOCK_BYTES:
             return self.begins.data_ptr(), 8, 1
         return self.blocked.data_ptr(), 8 * self.n_rows, len(self.blocked) - 1
+
+
+def pair_kind(dtype: torch.dtype) -> int:
+    """Say as what activity is correlated: bfloat16 two by two where the processor can."""
+    return PAIRS if dtype == torch.bfloat16 and has_pairs() else KINDS[dtype]
 
 
 def block_width(n_rows: int, n_cols: int, n_edges: int) -> int:
