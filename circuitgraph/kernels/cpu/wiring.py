@@ -25,7 +25,8 @@ VISIT, LEAST_BLOCKS, NARROWEST, BLOCK_BYTES = 13, 4, 64, 256
 """Columns are taken in blocks, whose tile rows, if of so many bytes, stay in a cache: as many blocks as leave a row so
 many synapses in each on average, fewer being none.  Narrower ones gain nothing (4096 neurons, Zen 4)."""
 CHUNKS, MOST_AT_ONCE = 16, 1 << 17
-"""Chunks of rows, or else of so many synapses, for which a block is read again before the next one."""
+"""Where there are blocks, a chunk of rows, for which one is read again before the next, is this part of all synapses,
+less on more than eight threads, and at most so many."""
 READ_OFTEN = 128
 """From this mean number of synapses of a presynaptic neuron on, tiles are packed (4096 neurons, batch 128, Zen 5)."""
 PARTS = 8
