@@ -70,11 +70,14 @@ def test_all_methods_equal_the_reference(
 def test_processors_that_do_not_multiply_pairs_find_the_same(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     topology = cg.ErdosRenyi(0.2)
     ours, reference = NumbaKernel(topology, (50,), (40,)), Reference(topology, (50,), (40,))
-    x, _, g = operands(topology, 50, 40, batch, torch.bfloat16)
-    fast = ours.pair(x, g)
-    monkeypatch.setattr(wiring, "has_pairs", lambda: False)
-    assert_equal(ours.pair(x, g), reference.pair(x, g), batch)
-    assert_equal(fast, reference.pair(x, g), batch)
+    x, w, g = operands(topology, 50, 40, batch, torch.bfloat16)
+    seldom = g * (torch.rand(g.shape, generator=torch.Generator().manual_seed(1)) < 0.03)
+    for has_pairs in (wiring.has_pairs(), False):
+        monkeypatch.setattr(wiring, "has_pairs", lambda found=has_pairs: found)
+        assert_equal(ours.push(x, w), reference.push(x, w), 50)
+        assert_equal(ours.pull(g, w), reference.pull(g, w), 40)
+        assert_equal(ours.pair(x, g), reference.pair(x, g), batch)
+        assert_equal(ours.pair(x, seldom), reference.pair(x, seldom), batch)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -122,9 +125,27 @@ def test_blocks_of_columns_change_nothing(density: float) -> None:
 @pytest.mark.parametrize(("dtype", "lanes"), [(torch.float32, 128), (torch.float64, 64)])
 def test_blocks_are_for_the_wider_tiles_of_dense_wiring(dtype: torch.dtype, lanes: int) -> None:
     dense, sparse = (NumbaKernel(cg.ErdosRenyi(d), (600,), (30,)).forth for d in (0.2, 0.05))
-    assert dense.blocks(dtype, lanes)[1:] == dense.blocks(dtype, lanes // 2)[1:] == (8 * 30, 10)
-    assert dense.blocks(dtype, lanes // 4)[1:] == dense.blocks(torch.bfloat16, 128)[1:] == (8, 1)
-    assert sparse.blocks(dtype, lanes)[1:] == (8, 1)
+    sums = dense.blocks_of_sums
+    assert sums(dtype, lanes)[1:] == sums(dtype, lanes // 2)[1:] == dense.blocks(256)[1:] == (8 * 30, 10)
+    assert sums(dtype, lanes // 4)[1:] == sums(torch.bfloat16, 128)[1:] == dense.blocks(128)[1:] == (8, 1)
+    assert dense.blocks(256, 4)[1:] == (4 * 8 * 30, 3)
+    assert sparse.blocks_of_sums(dtype, lanes)[1:] == (8, 1)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+@pytest.mark.parametrize("share", [0.0, 0.005, 0.02, 0.05])
+def test_little_activity_is_paired_alike_by_events_by_some_vectors_and_by_all(
+    dtype: torch.dtype, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topology = cg.ErdosRenyi(0.3)
+    ours, reference = NumbaKernel(topology, (600,), (300,)), Reference(topology, (600,), (300,))
+    _, _, g = operands(topology, 600, 300, 200, dtype, share=share)
+    x = torch.randn(200, 600, generator=torch.Generator().manual_seed(1)).to(dtype)
+    g[:, 7], g[:, 8] = -0.0, 1.0
+    for event_row, seldom in ((0, 0.0), (1 << 40, 100.0), (1 << 40, 0.0)):
+        monkeypatch.setattr(wiring, "EVENT_ROW", event_row)
+        monkeypatch.setattr(wiring, "SELDOM", seldom)
+        assert_equal(ours.pair(x, g), reference.pair(x, g), 200)
 
 
 @pytest.mark.parametrize(("batch", "share"), [(1, 1.0), (2, 1.0), (16, 0.005)])

@@ -64,9 +64,10 @@ def push_loop(kind: int, index: int, lanes: int) -> Callable[[int], None]:
 
 
 @loop("x x_tile stride cols g g_tile g_row begins step blocks starts tiles out add w gain decay shift unit room seat")
-def pair_loop(kind: int, index: int, lanes: int, value: str) -> Callable[[int], None]:
+def pair_loop(kind: int, index: int, lanes: int, value: str, seldom: int = 0) -> Callable[[int], None]:
     """Correlate the two tile rows of every synapse, tile after tile; tasks are chunks of rows.
 
+    With `seldom`, vectors of `x` that would be multiplied by zeros are not read.
     With `w`, the weights of the chunk are then changed in place, while what was found is still in the cache.  With
     `room`, `out` is only room for a chunk, of so many bytes for each thread.
     """
@@ -92,7 +93,8 @@ def pair_loop(kind: int, index: int, lanes: int, value: str) -> Callable[[int], 
                                 prefetch(out + size * soon + 64 * line, 1)
                                 prefetch(cols + entry * soon + 64 * line, 0)
                         begin, end = peek(begins, r), peek(begins + step, r)
-                        row_dots(kind, index, lanes, x + tile * x_tile, cols, begin, end, here, out, stride, add + tile)
+                        at = x + tile * x_tile
+                        row_dots(kind, index, lanes, seldom, at, cols, begin, end, here, out, stride, add + tile)
             if w:
                 ends = pointer("i8", peek(p, 9)), pointer("i8", peek(p, 9) + step * blocks)
                 factors = pointer(value, peek(p, 17)), pointer(value, peek(p, 18)), pointer(value, peek(p, 19))

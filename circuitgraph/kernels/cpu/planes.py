@@ -17,7 +17,7 @@ from torch import Tensor
 from circuitgraph.kernels.cpu import loops
 from circuitgraph.kernels.cpu.lanes import INT32, TABLE16, TABLE32, U16
 from circuitgraph.kernels.cpu.team import run
-from circuitgraph.kernels.cpu.wiring import INDICES, KINDS, LANES, NO_CHANGE, VALUES, WORDS, Wiring, pair_kind
+from circuitgraph.kernels.cpu.wiring import INDICES, LANES, NO_CHANGE, VALUES, WORDS, Wiring, kind_of
 
 _TABLES = {U16: TABLE16, INT32: TABLE32}
 SLACK = 64
@@ -171,12 +171,12 @@ def push_planes(wiring: Wiring, planes: Tensor, table: Tensor, vals: Tensor, y: 
 
     Shape: planes flat, `table` (keys,) where each key's lanes begin, vals (E,), y (B, R, ...), at (lanes,).
     """
-    kind, size = KINDS[planes.dtype], planes.element_size()
+    kind, size = kind_of(planes.dtype), planes.element_size()
     lanes, offsets = _lanes(kind, used), table * size
     tiles, chunks, threads = -(-used // lanes), len(wiring.starts) - 1, torch.get_num_threads()
     parts = min(chunks, -(-4 * threads // tiles)) if threads > 1 else 1
     room = planes.new_empty(min(tiles * parts, threads), (len(table) + wiring.most_rows) * lanes)
-    begins, step, blocks = wiring.blocks(planes.dtype, lanes)
+    begins, step, blocks = wiring.blocks_of_sums(planes.dtype, lanes)
     run(
         loops.push_planes_loop(kind, INDICES[wiring.cols.dtype][0], lanes, WORDS[size]),
         tiles * parts,
@@ -190,7 +190,7 @@ def push_planes(wiring: Wiring, planes: Tensor, table: Tensor, vals: Tensor, y: 
 
 def sum_planes(wiring: Wiring, planes: Tensor, table: Tensor, vals: Tensor, used: int) -> Tensor:
     """Sum weighted, shifted planes for each row.  Shape: as `push_planes` -> (R, used and a rest)."""
-    kind, size = KINDS[planes.dtype], planes.element_size()
+    kind, size = kind_of(planes.dtype), planes.element_size()
     lanes, offsets = _lanes(kind, used), table * size
     tiles, chunks = -(-used // lanes), len(wiring.starts) - 1
     rows = planes.new_empty(wiring.n_rows, _spaced(tiles * lanes, size))
@@ -206,11 +206,11 @@ def sum_planes(wiring: Wiring, planes: Tensor, table: Tensor, vals: Tensor, used
 
 def pair_planes(wiring: Wiring, planes: Tensor, table: Tensor, g: Tensor, used: int) -> Tensor:
     """Correlate shifted planes with each row of `g`, over `used` lanes.  Shape: g (R, L), zero where no site is."""
-    kind, size = KINDS[planes.dtype], planes.element_size()
+    kind, size = kind_of(planes.dtype), planes.element_size()
     met = planes.new_zeros(len(wiring.cols), dtype=torch.float64 if planes.dtype == torch.float64 else torch.float32)
     lanes, offsets = _lanes(kind, used), table * size
     run(
-        loops.pair_loop(pair_kind(planes.dtype), _TABLES[INDICES[wiring.cols.dtype][0]], lanes, VALUES[met.dtype]),
+        loops.pair_loop(kind, _TABLES[INDICES[wiring.cols.dtype][0]], lanes, VALUES[met.dtype]),
         len(wiring.starts) - 1,
         x=planes.data_ptr(), x_tile=lanes * size, stride=offsets.data_ptr(), cols=wiring.cols.data_ptr(),
         g=g.data_ptr(), g_tile=lanes * size, g_row=g.stride(0) * size, begins=wiring.begins.data_ptr(), step=8,

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from circuitgraph.kernels.cpu import loops
-from circuitgraph.kernels.cpu.lanes import BF16, F32, F64, INT32, INT64, PAIRS, U16, has_pairs
+from circuitgraph.kernels.cpu.lanes import BF16, F32, F64, INT32, INT64, PAIRS, SIZE, U16, has_pairs
 from circuitgraph.kernels.cpu.tasks import Loop
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wires import CHUNK_EDGES, block_begins, chunk_rows
 
 KINDS = {torch.float32: F32, torch.float64: F64, torch.bfloat16: BF16}
-LANES = {F32: (16, 32, 64, 128), F64: (8, 16, 32, 64), BF16: (32, 64, 128)}
+LANES = {F32: (16, 32, 64, 128), F64: (8, 16, 32, 64), BF16: (32, 64, 128), PAIRS: (32, 64, 128)}
 """Samples side by side in a tile: as many as there are registers for their sums."""
 INDICES = {torch.uint16: (U16, "u2"), torch.int32: (INT32, "i4"), torch.int64: (INT64, "i8")}
 VALUES = {torch.float32: "f4", torch.float64: "f8"}
@@ -24,6 +24,8 @@ WORDS = {2: "u2", 4: "u4", 8: "u8"}
 VISIT, LEAST_BLOCKS, NARROWEST, BLOCK_BYTES = 13, 4, 64, 256
 """Columns are taken in blocks, whose tile rows, if of so many bytes, stay in a cache: as many blocks as leave a row so
 many synapses in each on average, fewer being none.  Narrower ones gain nothing (4096 neurons, Zen 4)."""
+WIDER = 4
+"""Where vectors are left out, so many blocks are taken as one."""
 CHUNKS, MOST_AT_ONCE = 16, 1 << 17
 """Where there are blocks, a chunk of rows, for which one is read again before the next, is this part of all synapses,
 less on more than eight threads, and at most so many."""
@@ -51,6 +53,8 @@ class Wiring(nn.Module):
         super().__init__()
         self.n_rows, self.n_cols, self.n_edges = len(begins) - 1, n_cols, len(cols)
         block = block or block_width(self.n_rows, n_cols, len(cols))
+        self.n_blocks = -(-n_cols // block)
+        wide = WIDER * block * -(-self.n_blocks // WIDER)
         often = min(len(cols) // max(CHUNKS, 2 * torch.get_num_threads()), MOST_AT_ONCE) if n_cols > block else 0
         starts = chunk_rows(begins, max(CHUNK_EDGES, often))
         parts = max(1, min(PARTS, len(cols) // (8 * max(1, n_cols))))
@@ -59,7 +63,7 @@ class Wiring(nn.Module):
             "cols": cols,
             "starts": starts,
             "shares": np.searchsorted(begins, np.arange(parts + 1) * len(cols) // parts).astype(np.int64),
-            "blocked": block_begins(begins, cols, n_cols, block) if n_cols > block else None,
+            "blocked": block_begins(begins, cols, wide, block) if n_cols > block else None,
         }
         self.reads_seldom, self.chunks = len(cols) < READ_OFTEN * n_cols, len(starts) - 1
         self.most, self.most_rows = (int(np.diff(a).max(initial=0)) for a in (begins[starts], starts))
@@ -73,13 +77,14 @@ class Wiring(nn.Module):
             return x.new_zeros(batch, self.n_rows)
         if batch <= SMALL_BATCH:
             return self._sum_samples(x, vals)
-        parts = list(tiles_of(batch, LANES[KINDS[x.dtype]]))
+        kind = kind_of(x.dtype)
+        parts = list(tiles_of(batch, LANES[kind]))
         out = x.new_empty(self.n_rows, parts[-1].end)
         for part in parts:
-            begins, step, blocks = self.blocks(x.dtype, part.lanes)
+            begins, step, blocks = self.blocks_of_sums(x.dtype, part.lanes)
             packed = pack(x, part, in_place=self.reads_seldom)
             run(
-                loops.push_loop(KINDS[x.dtype], self._index[0], part.lanes),
+                loops.push_loop(kind, self._index[0], part.lanes),
                 part.tiles * self.chunks,
                 x=packed.data_ptr(), x_tile=_bytes(packed, 0), stride=_bytes(packed, 1), cols=self.cols.data_ptr(),
                 vals=vals.data_ptr(), begins=begins, step=step, blocks=blocks, starts=self.starts.data_ptr(),
@@ -143,15 +148,18 @@ class Wiring(nn.Module):
 
     def _dots(self, x: Tensor, g: Tensor, out: Tensor | None, change: "Change") -> "Prepared":
         batch = x.shape[0]  # len() of a tensor takes a microsecond
-        if batch <= SMALL_PAIR or events_pay(g):
+        share = nonzero_share(g) if batch > SMALL_PAIR else 0.0
+        if batch <= SMALL_PAIR or (share < EVENT_SHARE and self.n_edges >= EVENT_ROW * self.n_rows):
             return self._dots_of_events(x, g, out, change)
         calls: list[Call] = []
-        parts = list(tiles_of(batch, LANES[KINDS[x.dtype]]))
+        kind = kind_of(x.dtype)
+        seldom = int(share * 64 < SELDOM * x.element_size())
+        parts = list(tiles_of(batch, LANES[kind]))
         if out is None and len(parts) > 1:
             assert change.w is not None
             out = torch.empty_like(change.w)
         for part in parts:
-            begins, step, blocks = self.blocks(x.dtype, part.lanes)
+            begins, step, blocks = self.blocks(SIZE[kind] * part.lanes, WIDER if seldom else 1)
             packed, errors = pack(x, part, in_place=self.reads_seldom), pack(g, part, in_place=True)
             found, room = self._room(change) if out is None else (out, 0)
             last = change if part is parts[-1] else NO_CHANGE
@@ -161,7 +169,7 @@ class Wiring(nn.Module):
                 blocks=blocks, starts=self.starts.data_ptr(), tiles=part.tiles, out=found.data_ptr(), add=part.start,
                 room=room, seat=0, seats=len(found) if room else 0, **last.parameters,
             )  # fmt: skip
-            loop = loops.pair_loop(pair_kind(x.dtype), self._index[0], part.lanes, VALUES[found.dtype])
+            loop = loops.pair_loop(kind, self._index[0], part.lanes, VALUES[found.dtype], seldom)
             calls.append((loop, self.chunks, call, (packed, errors, found, last)))
         return Prepared(calls)
 
@@ -189,15 +197,19 @@ class Wiring(nn.Module):
     def _index(self) -> tuple[int, str]:
         return INDICES[self.cols.dtype]
 
-    def blocks(self, dtype: torch.dtype, lanes: int) -> tuple[int, int, int]:
-        """Give address, step and number of the tables of row begins; sums in bfloat16 must not be rounded midway."""
-        if self.blocked is None or dtype == torch.bfloat16 or lanes * dtype.itemsize < BLOCK_BYTES:
+    def blocks(self, row_bytes: int, wider: int = 1) -> tuple[int, int, int]:
+        """Give address, step and number of the tables of row begins, for tile rows of so many bytes."""
+        if self.blocked is None or row_bytes < BLOCK_BYTES:
             return self.begins.data_ptr(), 8, 1
-        return self.blocked.data_ptr(), 8 * self.n_rows, len(self.blocked) - 1
+        return self.blocked.data_ptr(), 8 * self.n_rows * wider, -(-self.n_blocks // wider)
+
+    def blocks_of_sums(self, dtype: torch.dtype, lanes: int) -> tuple[int, int, int]:
+        """Give the same for sums over rows: those in bfloat16 must not be rounded midway."""
+        return self.blocks(0 if dtype == torch.bfloat16 else lanes * dtype.itemsize)
 
 
-def pair_kind(dtype: torch.dtype) -> int:
-    """Say as what activity is correlated: bfloat16 two by two where the processor can."""
+def kind_of(dtype: torch.dtype) -> int:
+    """Say as what activity is read: bfloat16 two by two where the processor can."""
     return PAIRS if dtype == torch.bfloat16 and has_pairs() else KINDS[dtype]
 
 
@@ -311,16 +323,19 @@ def reorder(vals: Tensor, order: Tensor) -> Tensor:
     return out
 
 
-EVENT_SHARE = 0.03
-"""Below this share of nonzero activity, work in proportion to it is less than work in lanes (128 samples)."""
+EVENT_SHARE, EVENT_ROW = 0.03, 256
+"""Below this share of nonzero activity, and from this mean number of synapses of a row on, work in proportion to what
+is nonzero is less than work in lanes; finding it takes as long as a few hundred synapses."""
+SELDOM = 1.3
+"""With fewer nonzero numbers than this in 64 bytes on average, enough of these are zero to read the others alone."""
 
 
-def events_pay(g: Tensor) -> bool:
-    """Tell whether so little activity is nonzero that learning only from that is faster."""
+def nonzero_share(g: Tensor) -> float:
+    """Estimate which share of activity is nonzero."""
     # Counting all would take a tenth of the work that it may save; whole lines of memory are sampled.
     samples, neurons = (g.shape[0] // 4, 1) if g.stride(0) > g.stride(1) else (1, g.shape[1] // 64)
     few = g[:: max(1, samples), :: max(1, neurons)]
-    return int(torch.count_nonzero(few)) < EVENT_SHARE * few.numel()
+    return int(torch.count_nonzero(few)) / max(1, few.numel())
 
 
 def shared(a: np.ndarray) -> Tensor:
