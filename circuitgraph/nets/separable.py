@@ -9,7 +9,7 @@ from circuitgraph.ir import Circuit, Initializer, Shape, Value, normal
 from circuitgraph.nets.convolution import normalised
 from circuitgraph.nets.layers import Neurons, Rules, each, layer, widths_of
 from circuitgraph.neurons import BatchNorm, Triangle
-from circuitgraph.topologies import Conv, OneToOne, Pool
+from circuitgraph.topologies import Conv, Pool
 
 _POOLS = (Pool(4, 2, 1), Pool(4, 2, 1), Pool(2, how="mean"))
 _WIDTHS = (96, 384, 1536)
@@ -68,11 +68,14 @@ def residual_cnn(
 ) -> Circuit:
     """Build a stem of 5x5 and two residual blocks with inverted bottlenecks (Nimmo and Mondragon 2025).
 
-    Block 2: pool1 -> expand2 (1x1, `expansion` times as many units) -> depth2 (3x3 within units) -> project2 (1x1), and
-    pool1 -> shortcut2 (1x1); block2 is the sum of project2 and shortcut2.  Block 3 alike.  Every layer but the shortcut
-    has the `neuron` of its block, the sum too; what the next projection hears is normalised over the batch.  Inverted
-    bottlenecks are due to Sandler et al. (2018).  On 32x32 colour images: 3,784,608 weights, 4,030,378 with a read-out
-    of 24,576 x 10 and its bias.
+    Block 2: pool1 -> expand2 (1x1, `expansion` times as many units) -> depth2 (3x3 within units) -> block2 (1x1), and
+    the shortcut pool1 -> block2 (1x1).  Block 3 alike.  expand2 and block2 have the `neuron` of the block; what the
+    next projection hears is normalised over the batch.  Inverted bottlenecks are due to Sandler et al. (2018).  On
+    32x32 colour images: 3,784,608 weights, 4,030,378 with a read-out of 24,576 x 10 and its bias.
+
+    The units of a block hear branch and shortcut, and compete for both.  As published, each has units of its own that
+    learn apart, and a block is their sum: of features that have nothing in common.  Depthwise layers are linear, as in
+    `depthwise_cnn`; published is the `neuron` of the block.  Both differences were chosen on validation images.
 
     `rule` serves the stem and the 1x1 projections, one for each block where three are given; `depthwise_rule` depth2
     and depth3, see `depthwise_cnn`.
@@ -96,15 +99,11 @@ def residual_cnn(
 
 
 def _block(steps: "_Steps", circuit: Circuit, i: int, wide: int, units: int, neuron: Value) -> Circuit:
-    below, expand, depth, project, shortcut, block = (
-        f"pool{i - 1}", *(f"{name}{i}" for name in ("expand", "depth", "project", "shortcut", "block")),
-    )  # fmt: skip
+    below, expand, depth, block = f"pool{i - 1}", f"expand{i}", f"depth{i}", f"block{i}"
     circuit = steps.point(circuit, below, expand, i, wide, normalised(neuron))
-    circuit = steps.depth(circuit, expand, i, normalised(neuron))
-    circuit = steps.point(circuit, depth, project, i, units, neuron)
-    circuit = steps.point(circuit, below, shortcut, i, units, None)
-    circuit = circuit.connect(project, block, OneToOne(), neuron=neuron)
-    return circuit.connect(shortcut, block, OneToOne())
+    circuit = steps.depth(circuit, expand, i, BatchNorm())
+    circuit = steps.point(circuit, depth, block, i, units, neuron)
+    return steps.point(circuit, below, block, i)
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,9 @@ class _Steps:
         with layer(where, 1, circuit.populations[0].shape):
             return _pooled(self._connect(circuit, "image", "conv1", law, units, neuron, self.rules[0]), "conv1", 1)
 
-    def point(self, circuit: Circuit, pre: str, post: str, i: int, units: int, neuron: Value | None) -> Circuit:
+    def point(
+        self, circuit: Circuit, pre: str, post: str, i: int, units: int | None = None, neuron: Value | None = None
+    ) -> Circuit:
         return self._connect(circuit, pre, post, Conv(1), units, neuron, self.rules[i - 1])
 
     def depth(self, circuit: Circuit, pre: str, i: int, neuron: Value) -> Circuit:

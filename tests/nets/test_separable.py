@@ -70,7 +70,7 @@ def test_a_depthwise_layer_hears_one_unit_each_and_loses_it_with_it() -> None:
     assert [fewer.population(name).n_units for name in ("conv1", "pool1", "depth2")] == [3, 3, 3]
 
 
-def test_a_block_is_the_sum_of_its_branch_and_its_shortcut() -> None:
+def test_a_block_hears_the_sum_of_its_branch_and_its_shortcut() -> None:
     net = cg.compile(BUILDS["residual"](), keep=["pool1", "block2"]).eval()
     state = net.step(images())
 
@@ -89,8 +89,8 @@ def test_a_block_is_the_sum_of_its_branch_and_its_shortcut() -> None:
 
     x = state["pool1"]
     inner = normalised(triangle(conv("pool1->expand2", x)))
-    deep = normalised(triangle(conv("expand2->depth2", inner, groups=8)))
-    branch, shortcut = triangle(conv("depth2->project2", deep)), conv("pool1->shortcut2", x)
+    deep = normalised(conv("expand2->depth2", inner, groups=8))
+    branch, shortcut = conv("depth2->block2", deep), conv("pool1->block2", x)
     expected = triangle(branch + shortcut)
     assert branch.abs().max() > 0
     assert shortcut.abs().max() > 0

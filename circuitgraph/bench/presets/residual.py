@@ -10,7 +10,8 @@ from circuitgraph.rules import Oja, SoftHebb
 def build(shape: Shape, n_classes: int, settings: Settings, seed: int) -> Circuit:
     """Stack 96 units of 5x5 and two inverted bottlenecks, to 384 and to 1488 units.
 
-    Published are 1536; with fewer, the read-out can hear all layers within the published number of weights.
+    Published are 1536; with fewer, the read-out can hear all layers within the published number of weights.  Branch
+    and shortcut of a block are heard by the same units.
     """
     widths, rates = widths_of(settings, (96, 384, 1488)), rates_of(settings, (0.08, 0.02, 0.02))
     rules = [SoftHebb(rate, t) for rate, t in zip(rates, (1.0, 0.65, 0.25), strict=True)]
