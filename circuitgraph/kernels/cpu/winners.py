@@ -72,7 +72,8 @@ def _winners_loop(key: str) -> Callable[[int], None]:
 def _across_loop(key: str) -> Callable[[int], None]:
     """Search the samples of a cache line side by side, in the lanes of a vector: neurons lie one after another.
 
-    `room` has for each thread the keys of these samples, and four rows of what is known of each sample.
+    `room` has for each thread the keys of these samples, and four rows of what is known of each sample.  Tasks that are
+    taken at the same time are lines far apart: two threads that write neighbouring ones wait for each other.
     """
     lanes, most = GROUP // int(key[1]), 2 ** (8 * int(key[1]) - 1) - 1
 
@@ -84,7 +85,8 @@ def _across_loop(key: str) -> Callable[[int], None]:
         middle, count = pointer(key, known + 2 * GROUP), pointer(key, known + 3 * GROUP)
         task = take_task(p)
         while task < peek(p, 1):
-            read_across(key, peek(p, 2) + task * GROUP, u_row, n, keys, known)
+            line = task // 2 + (peek(p, 1) + 1) // 2 * (task % 2)
+            read_across(key, peek(p, 2) + line * GROUP, u_row, n, keys, known)
             searching = True
             while searching:
                 for b in range(lanes):
@@ -96,7 +98,7 @@ def _across_loop(key: str) -> Callable[[int], None]:
             at_least_across(key, keys, n, known + 2 * GROUP)
             for b in range(lanes):
                 high[b] = k - count[b] * (low[b] < most)
-            write_across(key, peek(p, 2) + task * GROUP, u_row, n, keys, known, peek(p, 6) + task * GROUP, out_row)
+            write_across(key, peek(p, 2) + line * GROUP, u_row, n, keys, known, peek(p, 6) + line * GROUP, out_row)
             task = take_task(p)
 
     return across

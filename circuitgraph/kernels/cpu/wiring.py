@@ -21,7 +21,7 @@ INDICES = {torch.uint16: (U16, "u2"), torch.int32: (INT32, "i4"), torch.int64: (
 VALUES = {torch.float32: "f4", torch.float64: "f8"}
 WORDS = {2: "u2", 4: "u4", 8: "u8"}
 
-VISIT, LEAST_BLOCKS, NARROWEST, BLOCK_BYTES = 13, 4, 64, 256
+VISIT, LEAST_BLOCKS, NARROWEST, BLOCK_BYTES = 13, 2, 64, 256
 """Columns are taken in blocks, whose tile rows, if of so many bytes, stay in a cache: as many blocks as leave a row so
 many synapses in each on average, fewer being none.  Narrower ones gain nothing (4096 neurons, Zen 4)."""
 WIDER = 4
@@ -218,7 +218,7 @@ def block_width(n_rows: int, n_cols: int, n_edges: int) -> int:
 
     Example:
         >>> [block_width(4096, 4096, int(share * 4096**2)) for share in (0.5, 0.1, 0.05, 0.01)]
-        [64, 128, 288, 4096]
+        [64, 128, 288, 1376]
     """
     blocks = n_edges // max(1, VISIT * n_rows)
     return max(NARROWEST, 32 * round(n_cols / blocks / 32)) if blocks >= LEAST_BLOCKS else max(1, n_cols)
