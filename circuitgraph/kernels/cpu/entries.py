@@ -192,6 +192,6 @@ def change_row(w, found, cols, begin, end, gain, keep, shift, unit):
         w[e] = new
         total += new * new
     if unit and total > 0.0:
-        norm = sqrt(total)
+        scale = 1.0 / sqrt(total)
         for e in range(begin, end):
-            w[e] /= norm
+            w[e] *= scale

@@ -26,9 +26,9 @@ def change_rows(w, dw, bounds, factors, first, last, unit):
             w[e] = new
             total += new * new
         if unit and total > 0.0:
-            norm = sqrt(total)
+            scale = 1.0 / sqrt(total)  # a division for each weight takes ten times as long as a product
             for e in range(begins[r], ends[r]):
-                w[e] /= norm
+                w[e] *= scale
 
 
 @loop("x x_tile stride cols vals begins step blocks starts chunks out out_row out_tile")
