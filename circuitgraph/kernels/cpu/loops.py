@@ -26,7 +26,7 @@ def change_rows(w, dw, bounds, factors, first, last, unit):
             w[e] = new
             total += new * new
         if unit and total > 0.0:
-            scale = 1.0 / sqrt(total)  # a division for each weight takes ten times as long as a product
+            scale = 1.0 / sqrt(total)  # one division for a row, not one for each weight
             for e in range(begins[r], ends[r]):
                 w[e] *= scale
 

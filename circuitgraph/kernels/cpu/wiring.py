@@ -325,7 +325,7 @@ def reorder(vals: Tensor, order: Tensor) -> Tensor:
 
 EVENT_SHARE, EVENT_ROW = 0.03, 256
 """Below this share of nonzero activity, and from this mean number of synapses of a row on, work in proportion to what
-is nonzero is less than work in lanes; finding it takes as long as a few hundred synapses."""
+is nonzero is less than work in lanes (4096 neurons, batch 128, Zen 4, one thread)."""
 SELDOM = 1.3
 """With fewer nonzero numbers than this in 64 bytes on average, enough of these are zero to read the others alone."""
 
