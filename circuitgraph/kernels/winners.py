@@ -10,7 +10,7 @@ from torch import Tensor
 def k_winners(u: Tensor, k: int) -> Tensor:
     """Keep the k largest numbers of each sample and zero the rest; which of equals win is the device's choice.
 
-    On CPUs by bisection on the numbers' bits, several times faster than sorting.  Gradients reach what was kept.
+    On CPUs by bisection, several times faster than sorting.  Gradients reach what was kept.
     Shape: (B, N) -> (B, N).
 
     Example:

@@ -226,7 +226,8 @@ def test_a_change_that_leaves_the_range_of_floats_is_an_error_and_changes_nothin
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(
-    ("batch", "n", "k"), [(1, 1, 1), (3, 5, 5), (17, 33, 1), (20, 100, 7), (32, 40, 6), (2, 1000, 999)]
+    ("batch", "n", "k"),
+    [(1, 1, 1), (3, 5, 5), (17, 33, 1), (20, 100, 7), (32, 40, 6), (2, 1000, 999), (33, 1500, 75)],
 )
 def test_winners_are_the_first_of_a_stable_sort(batch: int, n: int, k: int, dtype: torch.dtype) -> None:
     rng = torch.Generator().manual_seed(n)
@@ -234,6 +235,8 @@ def test_winners_are_the_first_of_a_stable_sort(batch: int, n: int, k: int, dtyp
         torch.randn(batch, n, generator=rng, dtype=dtype),
         torch.randint(-2, 3, (batch, n), generator=rng).to(dtype),  # many equals
         torch.full((batch, n), -1.5, dtype=dtype),
+        (40 * torch.randn(batch, n, generator=rng, dtype=dtype)).exp(),  # many sizes, and infinity
+        torch.randn(batch, n, generator=rng, dtype=dtype).clamp(min=0),  # many zeros
     ):
         for given_u in (u, u.t().contiguous().t()):
             best = torch.argsort(u, dim=1, descending=True, stable=True)[:, :k]

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from circuitgraph.kernels.cpu import products, sums
 from circuitgraph.kernels.cpu.bits import ROWS, bits_of, expand_loop, has_bits
+from circuitgraph.kernels.cpu.packing import WORDS
 from circuitgraph.kernels.cpu.registers import tile_shape
 from circuitgraph.kernels.cpu.tasks import FAST, Loop, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wires import block_begins, narrow, row_begins
-from circuitgraph.kernels.cpu.wiring import INDICES, VALUES, WORDS, shared
+from circuitgraph.kernels.cpu.wiring import INDICES, VALUES, shared
 
 
 class Entries:

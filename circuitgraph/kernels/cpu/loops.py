@@ -252,30 +252,6 @@ def dot_loop(value: str, index: str) -> Callable[[int], None]:
     return dot
 
 
-@loop("x x_sample x_row batch neurons out out_tile")
-def pack_loop(word: str, lanes: int) -> Callable[[int], None]:
-    """Copy activity into tiles (tiles, neurons, lanes), zero where the batch ends; tasks are (tile, 64 neurons)."""
-
-    def pack(p: int) -> None:
-        x, x_sample, x_row, batch, neurons = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6)
-        chunks = (neurons + 63) // 64
-        task = take_task(p)
-        while task < peek(p, 1):
-            tile, first = task // chunks, 64 * (task % chunks)
-            out = pointer(word, peek(p, 7) + tile * peek(p, 8))
-            last, here = min(neurons, first + 64), min(lanes, batch - tile * lanes)
-            for b in range(0, lanes, 8):
-                for n in range(first, last):
-                    for i in range(b, b + 8):
-                        if i < here:
-                            out[n * lanes + i] = pointer(word, x + (tile * lanes + i) * x_sample + n * x_row)[0]
-                        else:
-                            out[n * lanes + i] = 0
-            task = take_task(p)
-
-    return pack
-
-
 @loop("x x_tile table keys cols vals begins step blocks starts chunks parts room rows size used y y_unit at seat")
 def push_planes_loop(kind: int, index: int, lanes: int, word: str) -> Callable[[int], None]:
     """As `push_loop` over planes; tasks are (tile, part of the chunks of rows).

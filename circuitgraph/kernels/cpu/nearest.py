@@ -5,16 +5,20 @@ A row is read once and becomes integers of the same order; each guess of the thr
 
 from collections.abc import Callable
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from torch import Tensor
 
+from circuitgraph.kernels.cpu.lanes import I32, I64
 from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.units import ROWS, bits_of, number_of, order
-from circuitgraph.kernels.cpu.winners import at_least
 
 GUESSES = 12
 """Guesses from what was counted, after which the interval is halved until the threshold is found."""
@@ -116,7 +120,7 @@ def _bound(keys, n, k, mean, spread, guess, shift):
             bound = (low + high) >> 1
             at = _number_at(bound, shift)
         tries += 1
-        count = at_least("i4", keys, n, bound)
+        count = at_least(keys, n, bound)
         if count == k:
             return bound
         if count > k:
@@ -129,6 +133,35 @@ def _bound(keys, n, k, mean, spread, guess, shift):
             part = np.float32(n_below - k) / np.float32(n_below - n_above)
             at = below + (above - below) * part
     return high
+
+
+@intrinsic
+def at_least(context: Any, keys: Any, n: Any, bound: Any) -> Any:
+    """Count the keys, integers of 32 bits at an address, that are at least a bound."""
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        keys, n, bound = arguments
+        many, bound = ir.VectorType(I32, 16), b.trunc(bound, I32)
+        empty, zeros = ir.Constant(many, ir.Undefined), ir.Constant(many, [0] * 16)
+        bounds = b.shuffle_vector(b.insert_element(empty, bound, I32(0)), empty, zeros)
+        counts, rest = cgutils.alloca_once_value(b, zeros), cgutils.alloca_once_value(b, I64(0))
+        even = b.and_(n, I64(-16))
+
+        def at(i: Any, kind: Any) -> Any:
+            found = b.load(b.bitcast(b.gep(b.inttoptr(keys, I32.as_pointer()), [i]), kind.as_pointer()))
+            found.align = 4
+            return found
+
+        with cgutils.for_range_slice(b, I64(0), even, I64(16), I64) as (i, _):
+            b.store(b.sub(b.load(counts), b.sext(b.icmp_signed(">=", at(i, many), bounds), many)), counts)
+        with cgutils.for_range_slice(b, even, n, I64(1), I64) as (i, _):
+            b.store(b.add(b.load(rest), b.zext(b.icmp_signed(">=", at(i, I32), bound), I64)), rest)
+        total = b.load(rest)
+        for lane in range(16):
+            total = b.add(total, b.sext(b.extract_element(b.load(counts), I32(lane)), I64))
+        return total
+
+    return types.intp(types.intp, types.intp, types.intp), generate
 
 
 @njit

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from circuitgraph.kernels.cpu import loops
 from circuitgraph.kernels.cpu.lanes import INT32, TABLE16, TABLE32, U16
+from circuitgraph.kernels.cpu.packing import WORDS
 from circuitgraph.kernels.cpu.team import run
-from circuitgraph.kernels.cpu.wiring import INDICES, LANES, NO_CHANGE, VALUES, WORDS, Wiring, kind_of
+from circuitgraph.kernels.cpu.wiring import INDICES, LANES, NO_CHANGE, VALUES, Wiring, kind_of
 
 _TABLES = {U16: TABLE16, INT32: TABLE32}
 SLACK = 64

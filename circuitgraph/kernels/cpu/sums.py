@@ -10,11 +10,11 @@ from torch import Tensor
 
 from circuitgraph.kernels.cpu.bits import expand
 from circuitgraph.kernels.cpu.lanes import F32
+from circuitgraph.kernels.cpu.packing import Part, pack
 from circuitgraph.kernels.cpu.products import BLOCK, CHUNK, MOST_SAMPLES
 from circuitgraph.kernels.cpu.registers import tile_product
 from circuitgraph.kernels.cpu.tasks import loop, peek, take_task
 from circuitgraph.kernels.cpu.team import run
-from circuitgraph.kernels.cpu.wiring import Part, pack
 
 LANES, HIGH = 32, 8
 """Samples and rows of a tile: 16 long registers."""

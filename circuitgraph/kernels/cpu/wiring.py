@@ -1,7 +1,6 @@
 """Compressed rows in one direction, and the sums over them."""
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from circuitgraph.kernels.cpu import loops
 from circuitgraph.kernels.cpu.lanes import BF16, F32, F64, INT32, INT64, PAIRS, SIZE, U16, has_pairs
+from circuitgraph.kernels.cpu.packing import pack, tiles_of
 from circuitgraph.kernels.cpu.tasks import Loop
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wires import CHUNK_EDGES, block_begins, chunk_rows
@@ -19,7 +19,6 @@ LANES = {F32: (16, 32, 64, 128), F64: (8, 16, 32, 64), BF16: (32, 64, 128), PAIR
 """Samples side by side in a tile: as many as there are registers for their sums."""
 INDICES = {torch.uint16: (U16, "u2"), torch.int32: (INT32, "i4"), torch.int64: (INT64, "i8")}
 VALUES = {torch.float32: "f4", torch.float64: "f8"}
-WORDS = {2: "u2", 4: "u4", 8: "u8"}
 
 VISIT, LEAST_BLOCKS, NARROWEST, BLOCK_BYTES = 13, 2, 64, 256
 """Columns are taken in blocks, whose tile rows, if of so many bytes, stay in a cache: as many blocks as leave a row so
@@ -256,60 +255,6 @@ class Prepared:
     def __call__(self) -> None:
         for loop, tasks, parameters, _ in self.calls:
             run(loop, tasks, **parameters)
-
-
-@dataclass(frozen=True)
-class Part:
-    """Samples from `start` on, in `tiles` tiles of `lanes`."""
-
-    start: int
-    tiles: int
-    lanes: int
-
-    @property
-    def end(self) -> int:
-        """Say where the last tile ends, which may be beyond the batch."""
-        return self.start + self.tiles * self.lanes
-
-
-def tiles_of(batch: int, lanes: tuple[int, ...]) -> Iterator[Part]:
-    """Cut a batch into tiles of the most lanes, and the rest into few of which less than a quarter is empty.
-
-    Example:
-        >>> list(tiles_of(130, (16, 32, 64)))
-        [Part(start=0, tiles=2, lanes=64), Part(start=128, tiles=1, lanes=16)]
-        >>> [part.lanes for part in tiles_of(48, (16, 32, 64))]
-        [32, 16]
-    """
-    start = 0
-    while start < batch:
-        rest = batch - start
-        size = next((n for n in lanes if n >= rest), lanes[-1])
-        if 4 * rest <= 3 * size and size // 4 in lanes:
-            size //= 2
-        part = Part(start, max(1, rest // size), size)
-        yield part
-        start = part.end
-
-
-def pack(x: Tensor, part: Part, *, in_place: bool) -> Tensor:
-    """Copy samples into tiles, zeros beyond the batch; what is one already is not copied.
-
-    With `in_place`, tiles may lie side by side in neuron-major activity: each is then spread over more of the cache
-    than it fills, which costs more than the copy where rows are read often.  Shape: x (B, N) -> (tiles, N, lanes).
-    """
-    here = x[part.start : part.end]
-    neuron_major = here.shape[0] == part.lanes * part.tiles and here.stride(0) == 1 and here.stride(1) >= here.shape[0]
-    if neuron_major and (in_place or part.tiles == 1):
-        return here.as_strided((part.tiles, here.shape[1], part.lanes), (part.lanes, here.stride(1), 1))
-    out = x.new_empty(part.tiles, x.shape[1], part.lanes)
-    run(
-        loops.pack_loop(WORDS[x.element_size()], part.lanes),
-        part.tiles * -(-x.shape[1] // 64),
-        x=here.data_ptr(), x_sample=_bytes(x, 0), x_row=_bytes(x, 1), batch=here.shape[0], neurons=x.shape[1],
-        out=out.data_ptr(), out_tile=_bytes(out, 0),
-    )  # fmt: skip
-    return out
 
 
 def reorder(vals: Tensor, order: Tensor) -> Tensor:
