@@ -4,8 +4,8 @@ import numpy as np
 
 from circuitgraph.machine_code import kept
 
-CHUNK_EDGES = 1 << 13
-"""Synapses in one task, at most twice: small enough to share out evenly, large enough to hide the cost of a task."""
+CHUNK_EDGES, MOST_CHUNKS = 1 << 13, 512
+"""Synapses in one task at least, and tasks at most: small enough to share out, large enough to hide a task's cost."""
 
 
 def narrow(size: int) -> type[np.integer]:
@@ -31,17 +31,16 @@ def block_begins(begins: np.ndarray, cols: np.ndarray, n_cols: int, width: int) 
     return out
 
 
-def chunk_rows(begins: np.ndarray, size: int = CHUNK_EDGES) -> np.ndarray:
-    """Cut rows into chunks of about equal work, however unequal rows are, of at least `size` synapses.
+def chunk_rows(begins: np.ndarray, chunks: int = MOST_CHUNKS) -> np.ndarray:
+    """Cut rows into chunks of equal work, however unequal rows are: so many, or as few as leave each CHUNK_EDGES.
 
     Gives first rows (chunks + 1,).
     """
-    n_rows, n_edges = len(begins) - 1, int(begins[-1])
     # An empty row costs about as much as eight synapses.
-    work = begins + 8 * np.arange(n_rows + 1)
-    cuts = np.arange(0, work[-1], max(size, (n_edges + 8 * n_rows) // 512))
-    starts = np.unique(np.append(np.searchsorted(work, cuts), n_rows))
-    return starts.astype(np.int64)
+    work = begins + 8 * np.arange(len(begins))
+    chunks = max(1, min(chunks, int(work[-1]) // CHUNK_EDGES))
+    cuts = np.arange(chunks) * (int(work[-1]) / chunks)
+    return np.unique(np.append(np.searchsorted(work, cuts), len(begins) - 1)).astype(np.int64)
 
 
 def is_sorted(post: np.ndarray, pre: np.ndarray) -> bool:

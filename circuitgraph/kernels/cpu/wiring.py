@@ -12,7 +12,7 @@ from circuitgraph.kernels.cpu.lanes import BF16, F32, F64, INT32, INT64, PAIRS, 
 from circuitgraph.kernels.cpu.packing import pack, tiles_of
 from circuitgraph.kernels.cpu.tasks import Loop
 from circuitgraph.kernels.cpu.team import run
-from circuitgraph.kernels.cpu.wires import CHUNK_EDGES, block_begins, chunk_rows
+from circuitgraph.kernels.cpu.wires import block_begins, chunk_rows
 
 KINDS = {torch.float32: F32, torch.float64: F64, torch.bfloat16: BF16}
 LANES = {F32: (16, 32, 64, 128), F64: (8, 16, 32, 64), BF16: (32, 64, 128), PAIRS: (32, 64, 128)}
@@ -25,9 +25,9 @@ VISIT, LEAST_BLOCKS, NARROWEST, BLOCK_BYTES = 13, 2, 64, 256
 many synapses in each on average, fewer being none.  Narrower ones gain nothing (4096 neurons, Zen 4)."""
 WIDER = 4
 """Where vectors are left out, so many blocks are taken as one."""
-CHUNKS, MOST_AT_ONCE = 16, 1 << 17
-"""Where there are blocks, a chunk of rows, for which one is read again before the next, is this part of all synapses,
-less on more than eight threads, and at most so many."""
+CHUNKS, MOST_AT_ONCE = 8, 1 << 17
+"""Where there are blocks, rows are taken in so many chunks, for each of which blocks are read again: more on more than
+four threads, or where a chunk would have more than so many synapses."""
 READ_OFTEN = 128
 """From this mean number of synapses of a presynaptic neuron on, tiles are packed (4096 neurons, batch 128, Zen 5)."""
 PARTS = 8
@@ -54,8 +54,8 @@ class Wiring(nn.Module):
         block = block or block_width(self.n_rows, n_cols, len(cols))
         self.n_blocks = -(-n_cols // block)
         wide = WIDER * block * -(-self.n_blocks // WIDER)
-        often = min(len(cols) // max(CHUNKS, 2 * torch.get_num_threads()), MOST_AT_ONCE) if n_cols > block else 0
-        starts = chunk_rows(begins, max(CHUNK_EDGES, often))
+        fewest = max(CHUNKS, 2 * torch.get_num_threads(), len(cols) // MOST_AT_ONCE)
+        starts = chunk_rows(begins, *([fewest] if n_cols > block else []))
         parts = max(1, min(PARTS, len(cols) // (8 * max(1, n_cols))))
         arrays = {
             "begins": begins,
