@@ -120,19 +120,21 @@ class Kernel(nn.Module, ABC):
 
         Shape: x (B, *pre), g (B, *post), w (K,); gain, decay and shift (M,), of w's type.
         """
-        dw = self.pair(x, g).to(w.dtype)
+        gain, decay, shift = factors_for(w, ends, gain, decay, shift)
+        new = self.pair(x, g).to(w.dtype)
         for factor, term in ((decay, w), (shift, None)):
             if factor is not None:
                 at_slot, slots = ends.spread(factor, w)
-                grown = dw.view_as(slots)
+                grown = new.view_as(slots)
                 grown.add_(at_slot) if term is None else grown.addcmul_(at_slot, slots)
         at_slot, slots = ends.spread(gain, w)
-        dw.view_as(slots).mul_(at_slot)
+        new.view_as(slots).mul_(at_slot)
+        new.add_(w)
+        if unit_norm:
+            ends.scale_to_unit(new)
 
         def commit() -> None:
-            w.add_(dw)
-            if unit_norm:
-                ends.scale_to_unit(w)
+            w.copy_(new)
 
         return commit
 
@@ -155,7 +157,10 @@ class Kernel(nn.Module, ABC):
         return _push(self, x, w)
 
     def need(self, *, x: Tensor | None = None, g: Tensor | None = None, w: Tensor | None = None) -> None:
-        """Raise ShapeError unless operands have the shapes of the contract: compiled code reads what it is told to.
+        """Raise an error unless operands are as the contract says: compiled code reads what it is told to.
+
+        Raises:
+            ShapeError: another shape.  NumericError: activity that is not of a floating type.
 
         Example:
             >>> from circuitgraph.kernels import make_kernel
@@ -166,6 +171,8 @@ class Kernel(nn.Module, ABC):
             if given is not None and tuple(given.shape[1:]) != tuple(shape):
                 expected = ", ".join(map(str, ("B", *shape)))
                 raise ShapeError(f"kernel {self.name!r}: {name} (got {tuple(given.shape)}, expected ({expected}))")
+            if given is not None and not given.is_floating_point():
+                raise NumericError(f"kernel {self.name!r}: {name} (got {given.dtype}, expected real numbers)")
         if x is not None and g is not None and x.shape[0] != g.shape[0]:
             raise ShapeError(f"kernel {self.name!r}: x and g differ in samples (got {len(x)} and {len(g)})")
         if w is not None and w.shape != (self.n_weights,):
@@ -215,6 +222,28 @@ class _Push(torch.autograd.Function):
             to_x = kernel.pull(g, w, x) if needs[1] else None
             to_w = kernel.pair(x, g).to(w.dtype) if needs[2] else None
         return None, to_x, to_w
+
+
+def alike(x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+    """Give both the wider of their types: they differ after a step under autocast."""
+    kind = torch.promote_types(x.dtype, g.dtype)
+    return x.to(kind), g.to(kind)
+
+
+def factors_for(
+    w: Tensor, ends: Ends, gain: Tensor, decay: Tensor | None, shift: Tensor | None
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Check factors of an update, one number for each postsynaptic end, and give them in w's type.
+
+    Raises:
+        ShapeError: another number of them.
+    """
+    for name, factor in (("gain", gain), ("decay", decay), ("shift", shift)):
+        if factor is not None and factor.shape != (ends.size,):
+            got = f"got {tuple(factor.shape)}, expected ({ends.size},), one for each postsynaptic end"
+            raise ShapeError(f"update: {name} ({got})")
+    decay, shift = (None if factor is None else factor.to(w.dtype).contiguous() for factor in (decay, shift))
+    return gain.to(w.dtype).contiguous(), decay, shift
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:

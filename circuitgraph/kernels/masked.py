@@ -12,7 +12,7 @@ from circuitgraph.ir import Shape, Topology, n_neurons
 from circuitgraph.ir.value import n_different
 from circuitgraph.kernels.dense import DenseKernel
 from circuitgraph.kernels.ends import Ends
-from circuitgraph.kernels.kernel import Kernel, wide
+from circuitgraph.kernels.kernel import Kernel, alike, factors_for, wide
 from circuitgraph.kernels.rows import by_slot, is_irregular
 from circuitgraph.kernels.select import make_kernel
 from circuitgraph.registry import kernels
@@ -51,7 +51,8 @@ class Masked(Kernel):
 
     Weights are spread over a dense buffer, zero where there is no synapse.  It is kept between calls and filled again
     where weights changed: torch counts changes (`Tensor._version`), and those made behind its back, as through
-    `weight.data`, are found by a sample, which holds all of up to 4,095 weights.
+    `weight.data`, are found by a sample, which holds all of up to 4,095 weights.  So one kernel must not be given
+    different weights by several threads at a time.
 
     On CPUs with long vectors, float32 activity of 16 to 512 samples goes through no such buffer: a bit says where a
     synapse is, and weights are spread in the cache on their way to the product.  Nothing else is as fast where most
@@ -98,8 +99,9 @@ class Masked(Kernel):
         return self.whole.pull(g, self._fill(w, g.dtype), x)
 
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
+        x, g = alike(x, g)
         entries = self._entries_for(x, g)
-        if entries is not None and x.dtype == g.dtype:
+        if entries is not None:
             return entries.dots(x.flatten(1), g.flatten(1))
         met = self.whole.pair(x, g).index_select(0, self.at)
         return met if self.coef is None else met * self.coef.to(met.dtype)
@@ -116,6 +118,8 @@ class Masked(Kernel):
         shift: Tensor | None = None,
         unit_norm: bool = False,
     ) -> Callable[[], None]:
+        x, g = alike(x, g)
+        gain, decay, shift = factors_for(w, ends, gain, decay, shift)
         plain = isinstance(self.whole, DenseKernel) and self.coef is None and not self.adds
         if not plain or ends.size != n_neurons(self.post):
             return super().update(x, g, w, ends, gain=gain, decay=decay, shift=shift, unit_norm=unit_norm)
@@ -124,8 +128,7 @@ class Masked(Kernel):
         if entries is not None and w.is_contiguous() and w.dtype == wide(x.dtype):
             keep = torch.ones_like(gain) if decay is None else 1 + gain * decay
             add = torch.zeros_like(gain) if shift is None else gain * shift
-            factors = (t.to(w.dtype).contiguous() for t in (gain, keep, add))
-            found = entries.changed(x.flatten(1), g.flatten(1), w, *factors, unit_norm=unit_norm)
+            found = entries.changed(x.flatten(1), g.flatten(1), w, gain, keep, add, unit_norm=unit_norm)
 
             def fused() -> None:
                 found()
@@ -139,12 +142,12 @@ class Masked(Kernel):
             change.addcmul_(self._fill(w, w.dtype).view_as(change), (gain * decay)[:, None])
         if shift is not None:
             change.add_((gain * shift)[:, None])
-        dw = change.flatten().index_select(0, self.at)
+        new = change.flatten().index_select(0, self.at).add_(w)
+        if unit_norm:
+            ends.scale_to_unit(new)
 
         def commit() -> None:
-            w.add_(dw)
-            if unit_norm:
-                ends.scale_to_unit(w)
+            w.copy_(new)
 
         return commit
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from circuitgraph.ir import Shape, Topology
 from circuitgraph.kernels.ends import Ends
-from circuitgraph.kernels.kernel import Kernel, wide
+from circuitgraph.kernels.kernel import Kernel, alike, factors_for, wide
 from circuitgraph.registry import kernels
 from circuitgraph.topologies import Conv, Gather, GraphConv, GraphEdges, OneToOne, Pruned, Spread
 
@@ -74,6 +74,7 @@ class NumbaKernel(Kernel):
 
     def pair(self, x: Tensor, g: Tensor) -> Tensor:
         self.need(x=x, g=g)
+        x, g = alike(x, g)
         met = x.new_empty(self.forth.n_edges, dtype=wide(x.dtype))
         if x.shape[0] and self.forth.n_edges:
             self.forth.dots(_flat(x), _flat(g), met)
@@ -99,14 +100,14 @@ class NumbaKernel(Kernel):
         unit_norm: bool = False,
     ) -> Callable[[], None]:
         self.need(x=x, g=g, w=w)
+        x, g = alike(x, g)
         in_place = self.slot is None and self.coef is None and w.is_contiguous() and w.dtype == wide(x.dtype)
         if not in_place or not len(x) or not len(w) or ends.size != self.forth.n_rows:
             return super().update(x, g, w, ends, gain=gain, decay=decay, shift=shift, unit_norm=unit_norm)
         from circuitgraph.kernels.cpu.wiring import Change
 
-        gain, decay, shift = (
-            torch.zeros_like(gain) if f is None else f.to(w.dtype).contiguous() for f in (gain, decay, shift)
-        )
+        gain, decay, shift = factors_for(w, ends, gain, decay, shift)
+        decay, shift = (torch.zeros_like(gain) if f is None else f for f in (decay, shift))
         ready = self.forth.change(_flat(x), _flat(g), Change(w, gain, decay, shift, unit_norm))
 
         def commit() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from circuitgraph.ir import Shape, Topology, n_neurons
 from circuitgraph.kernels.conv import ConvKernel
-from circuitgraph.kernels.kernel import Kernel, wide
+from circuitgraph.kernels.kernel import Kernel, alike, wide
 from circuitgraph.registry import kernels
 from circuitgraph.topologies import Conv, Pruned
 
@@ -99,6 +99,7 @@ class SparseConv(Kernel):
         from circuitgraph.kernels.cpu.planes import pair_planes, row_lanes
 
         self.need(x=x, g=g)
+        x, g = alike(x, g)
         if not len(x):
             return x.new_zeros(len(self.topology.keep), dtype=wide(x.dtype))
         errors = self._post_planes(_real(g))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from circuitgraph.ir import Shape, Topology, n_neurons
 from circuitgraph.kernels.ends import Ends
-from circuitgraph.kernels.kernel import Kernel, wide
+from circuitgraph.kernels.kernel import Kernel, factors_for, wide
 from circuitgraph.registry import kernels
 from circuitgraph.topologies.sparse import check_range
 
@@ -104,6 +104,7 @@ class TileKernel(Kernel):
         in_place = self.slot is None and w.is_contiguous() and w.dtype == wide(x.dtype)
         if not in_place or not len(x) or not len(w) or ends.size != self.tiles.n_post:
             return super().update(x, g, w, ends, gain=gain, decay=decay, shift=shift, unit_norm=unit_norm)
+        gain, decay, shift = factors_for(w, ends, gain, decay, shift)
         keep = torch.ones_like(gain) if decay is None else 1 + gain * decay
         add = None if shift is None else gain * shift
         rows, errors = (t.detach().flatten(1).to(w.dtype) for t in (x, g))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from circuitgraph.ir import Shape, Topology, n_neurons
 from circuitgraph.kernels.ends import Ends
-from circuitgraph.kernels.kernel import wide
+from circuitgraph.kernels.kernel import factors_for, wide
 from circuitgraph.kernels.triton_launch import (
     RATE,
     Launch,
@@ -143,8 +143,7 @@ class TritonRows(TritonKernel):
             changes += [in_place(w, self.normalize(w, ends))] if unit_norm else []
             return partial(_each, changes)
         apart = unit_norm and (at["sites"] > 1 or at["SITE"])
-        rates = {"gain": gain, "decay": decay, "shift": shift}
-        rates = {name: None if v is None else v.contiguous() for name, v in rates.items()}
+        rates = dict(zip(("gain", "decay", "shift"), factors_for(w, ends, gain, decay, shift), strict=True))
         first = self._pair(w, x, g, **rates, **at, NORM=unit_norm and not apart)
         return in_place(w, first, self.normalize(w, ends)) if apart else in_place(w, first)
 

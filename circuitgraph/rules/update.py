@@ -10,6 +10,7 @@ from torch import Tensor
 from circuitgraph.errors import NumericError
 from circuitgraph.kernels import Ends, Kernel
 from circuitgraph.kernels.autocast import as_given
+from circuitgraph.kernels.kernel import alike
 from circuitgraph.rules.rule import Change, Explained, Moved, Part, Rule, Signals, Term
 
 _SAFE = 1e18
@@ -44,12 +45,41 @@ def prepare_change(
     update = None if reduce is not None else _fused(rule, parts, w, kernel, ends, scale)
     if update is None:
         change = _change(rule, parts, w, kernel, ends, reduce, where)
-        update = partial(rule.apply, w, change, ends, scale=scale)
+        _need_finite_step(rule, change, w, ends, scale, where)
+        update = _applied(rule, w, change, ends, scale)
 
     def commit() -> None:
         update()
         for key, value in moved.items():
             signals.memory[key].copy_(value)
+
+    return commit
+
+
+def _need_finite_step(rule: Rule, change: Change, w: Tensor, ends: Ends, scale: float, where: str) -> None:
+    """Raise NumericError where a finite change times the rate leaves the range of floats."""
+    if w.device.type != "cpu" or not len(w):
+        return
+    step, peak = abs(rule.learning_rate * scale * rule.alpha), float(change.peak)
+    if step * peak < _SAFE:
+        return  # no rule's own rate, which takes as long to find as the weights to read, is that large
+    rate = rule.rate(w, ends)
+    step *= 1.0 if rate is None else _peak(rate)
+    peak = 1.0 if rule.normalize in ("layer", "neuron") else peak
+    if not step * peak <= torch.finfo(w.dtype).max / 2:
+        got = f"got up to {peak:.3g} times a rate of {step:.3g} from {rule!r}"
+        raise NumericError(f"{where}: weights would become infinite ({got}); check inputs and learning rate")
+
+
+def _applied(rule: Rule, w: Tensor, change: Change, ends: Ends, scale: float) -> Callable[[], None]:
+    """Apply a change to the weights, or where that takes memory after they have changed, to a copy of them."""
+    if not rule.unit_norm:
+        return partial(rule.apply, w, change, ends, scale=scale)
+    new = w.clone()
+    rule.apply(new, change, ends, scale=scale)
+
+    def commit() -> None:
+        w.copy_(new)
 
     return commit
 
@@ -113,7 +143,7 @@ def _fused(
         if rule.normalize == "activity":
             active = _activity(terms, w, ends)
             gain = gain / torch.where(active > 0, active, 1)
-        x, g = _alike(pairs[0].pre, pairs[0].post)
+        x, g = alike(pairs[0].pre, pairs[0].post)
         if not _is_safe(x, g, kernel, [f for f in (gain, decay, shift) if f is not None]):
             return None
         return kernel.update(x, g, w, ends, gain=gain, decay=decay, shift=shift, unit_norm=rule.unit_norm)
@@ -132,12 +162,6 @@ def _is_safe(x: Tensor, g: Tensor, kernel: Kernel, factors: list[Tensor]) -> boo
 
 def _peak(t: Tensor) -> float:
     return max(abs(float(end)) for end in torch.aminmax(t))
-
-
-def _alike(pre: Tensor, post: Tensor) -> tuple[Tensor, Tensor]:
-    """Give both the wider type: they differ after a step under autocast."""
-    kind = torch.promote_types(pre.dtype, post.dtype)
-    return pre.to(kind), post.to(kind)
 
 
 def weight_change(
@@ -197,7 +221,7 @@ def _add(dw: Tensor | None, term: Term | Explained, w: Tensor, kernel: Kernel, e
         explained = ends.mix(shared.tril() if term.ordered else shared, w)
         return explained.neg_() if dw is None else dw.sub_(explained)
     if term.pre is not None:
-        met = kernel.pair(*_alike(term.pre, term.post)).to(w.dtype)
+        met = kernel.pair(*alike(term.pre, term.post)).to(w.dtype)
         met = met * w if term.times_weight else met
         return met if dw is None else dw.add_(met)
     dw = torch.zeros_like(w) if dw is None else dw

@@ -1,14 +1,20 @@
 """What all kernels share: choice, types, relays, pools, ends."""
 
+import copy
+import gc
+import itertools
+import pickle
 import sys
+from collections.abc import Callable
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 import circuitgraph as cg
-from circuitgraph.errors import NumericError, StructureError, UnknownNameError
-from circuitgraph.kernels import DenseKernel, Ends, PoolKernel, Reference, Relay, make_kernel, tune_allocator
+from circuitgraph.errors import NumericError, ShapeError, StructureError, UnknownNameError
+from circuitgraph.kernels import DenseKernel, Ends, Kernel, PoolKernel, Reference, Relay, make_kernel, tune_allocator
+from circuitgraph.registry import kernels
 
 
 @pytest.mark.parametrize(
@@ -136,3 +142,74 @@ def test_sums_of_bfloat16_are_kept_in_float32() -> None:
 def test_tuning_the_allocator_says_where_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     assert not tune_allocator()
+
+
+ENGINES = ("reference", "numba", "numba-tiles", "masked", "embedding-bag", "torch-csr", "edge-index", "triton")
+
+
+RANDOM = cg.ErdosRenyi(0.2, seed=0)
+
+
+def engine(name: str, topology: cg.Topology = RANDOM) -> Kernel:
+    kind = kernels[name]
+    if not kind.present() or (kind.devices and "cpu" not in kind.devices):
+        pytest.skip(f"{name} is not here")
+    return kind(topology, (60,), (50,))
+
+
+@pytest.mark.parametrize("batch", [3, 40])
+@pytest.mark.parametrize("types", [*itertools.permutations((torch.float32, torch.float64, torch.bfloat16), 2)], ids=str)
+@pytest.mark.parametrize("name", ENGINES)
+def test_activity_of_two_types_is_paired(name: str, types: tuple[torch.dtype, torch.dtype], batch: int) -> None:
+    kernel, rng = engine(name), torch.Generator().manual_seed(0)
+    x, g = (torch.randn(batch, n, generator=rng).to(kind) for n, kind in zip((60, 50), types, strict=True))
+    expected = engine("reference").pair(x.double(), g.double())
+    torch.testing.assert_close(kernel.pair(x, g).double(), expected, rtol=0.02, atol=0.2)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_factors_of_an_update_are_checked_and_become_of_the_type_of_weights(name: str) -> None:
+    kernel, rng = engine(name), torch.Generator().manual_seed(0)
+    x, g, w = torch.randn(9, 60, generator=rng), torch.randn(9, 50, generator=rng), torch.zeros(kernel.n_weights)
+    ends = Ends(kernel.topology, kernel.pre, kernel.post)
+    with pytest.raises(ShapeError, match=r"update: gain \(got \(1,\), expected \(50,\)"):
+        kernel.update(x, g, w, ends, gain=torch.ones(1))
+    with pytest.raises(ShapeError, match="update: decay"):
+        kernel.update(x, g, w, ends, gain=torch.ones(50), decay=torch.ones(49))
+    kernel.update(x, g, w, ends, gain=torch.ones(50, dtype=torch.float64), shift=torch.zeros(50).double())()
+    torch.testing.assert_close(w, kernel.pair(x, g), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_update_outlives_its_kernel(name: str) -> None:
+    x, g, w = torch.ones(9, 60), torch.ones(9, 50), torch.zeros(engine(name).n_weights)
+
+    def prepared() -> Callable[[], None]:
+        kernel = engine(name)
+        return kernel.update(x, g, w, Ends(kernel.topology, (60,), (50,)), gain=torch.ones(50))
+
+    commit = prepared()
+    gc.collect()
+    commit()
+    assert w.tolist() == [9.0] * len(w)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_memory_that_ends_leaves_weights_as_they_were(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = torch.randperm(600, generator=torch.Generator().manual_seed(0)).numpy()
+    kernel = engine(name, cg.Explicit(order % 60, order // 60))
+    ends, w = Ends(kernel.topology, (60,), (50,)), torch.ones(600)
+    commit = kernel.update(torch.ones(9, 60), torch.ones(9, 50), w, ends, gain=torch.ones(50), unit_norm=True)
+    assert w.tolist() == [1.0] * 600
+    monkeypatch.setattr(Ends, "norm", lambda *_: pytest.fail("memory is taken after weights have changed"))
+    commit()
+    monkeypatch.undo()
+    torch.testing.assert_close(ends.norm(w)[:10], torch.ones(10))
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_kernels_are_pickled_and_copied(name: str) -> None:
+    kernel = engine(name)
+    x, w = torch.ones(5, 60), torch.arange(float(kernel.n_weights))
+    for again in (pickle.loads(pickle.dumps(kernel)), copy.deepcopy(kernel)):
+        assert torch.equal(again.push(x, w), kernel.push(x, w))

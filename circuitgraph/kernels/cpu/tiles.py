@@ -9,11 +9,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numba import njit
-from torch import Tensor, nn
+from torch import Tensor
 
 from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
-from circuitgraph.kernels.cpu.wiring import VALUES, shared
+from circuitgraph.kernels.cpu.wiring import VALUES, Indices, shared
 from circuitgraph.machine_code import kept
 
 STRIP_BITS, BLOCK_BITS = 12, 14
@@ -23,7 +23,7 @@ but not when another one does that it takes constants from."""
 HIGH, LOW = np.uint32(16), np.uint32((1 << 16) - 1)
 
 
-class Tiles(nn.Module):
+class Tiles(Indices):
     """Synapses tile by tile.  Shape: pre, post (E,) neuron indices of any type, in the order of tiles.
 
     `begins` (strips, blocks + 1) says where each tile's synapses begin, `ends` (E,) where in its tile each has its

@@ -28,7 +28,7 @@ _KEYS = {torch.float32: "i4", torch.float64: "i8"}
 
 
 def k_winners(u: Tensor, k: int) -> Tensor:
-    """Keep the k largest numbers of each sample and zero the rest; of equals the first win.
+    """Keep the k largest numbers of each sample and zero the rest; of equals the first win, NaN is above all.
 
     Shape: (B, N) float32 or float64 -> (B, N), in the same memory order; k from 1 to N.
     """
@@ -111,7 +111,7 @@ def _across_loop(key: str) -> Callable[[int], None]:
 def read_rest(source, keys, n, lanes, low, high, most):
     """Read what fills no row of one sample, and give every lane the sample's least and greatest key."""
     for i in range(n - n % lanes, n):
-        keys[i] = source[i] ^ (-(source[i] < 0) & most)
+        keys[i] = key_of(source[i], most)
         low[0], high[0] = min(low[0], keys[i]), max(high[0], keys[i])
     for i in range(n, n + -n % lanes):
         keys[i] = -most - 1  # never counted: bounds are above the least key
@@ -119,6 +119,13 @@ def read_rest(source, keys, n, lanes, low, high, most):
         low[0], high[0] = min(low[0], low[b]), max(high[0], high[b])
     for b in range(1, lanes):
         low[b], high[b] = low[0], high[0]
+
+
+@njit
+def key_of(bits, most):
+    """As `_Lanes.key`, of one number."""
+    infinity = 0x7F800000 if most == 0x7FFFFFFF else 0x7FF0000000000000
+    return most if (bits & most) > infinity else bits ^ (-(bits < 0) & most)
 
 
 @njit
@@ -156,10 +163,10 @@ def keep_winners(source, out, n, least, ties, most):
     """Keep one sample's winners, of those equal to the least `ties`."""
     if ties >= n:
         for i in range(n):
-            out[i] = source[i] & -((source[i] ^ (-(source[i] < 0) & most)) >= least)
+            out[i] = source[i] & -(key_of(source[i], most) >= least)
         return
     for i in range(n):
-        found = source[i] ^ (-(source[i] < 0) & most)
+        found = key_of(source[i], most)
         tied = found == least
         out[i] = source[i] & -((found > least) | (tied & (ties > 0)))
         ties -= tied
@@ -196,6 +203,13 @@ class _Lanes:
     def at(self, base: Any, index: Any, step: Any) -> Any:
         return self.b.add(base, self.b.mul(index, step))
 
+    def key(self, bits: Any) -> Any:
+        """Turn the bits of numbers into integers of the same order; what is not a number becomes the largest."""
+        most = 2 ** (self.size - 1) - 1
+        infinity = 0x7F800000 if self.size == 32 else 0x7FF0000000000000
+        no_number = self.b.icmp_signed(">", self.b.and_(bits, self.splat(most)), self.splat(infinity))
+        return self.b.select(no_number, self.splat(most), self.ordered(bits))
+
     def ordered(self, bits: Any) -> Any:
         """Turn the bits of numbers into integers of the same order, or back: negative numbers order backwards."""
         flips = self.b.and_(self.b.ashr(bits, self.splat(self.size - 1)), self.splat(2 ** (self.size - 1) - 1))
@@ -211,7 +225,7 @@ def read_across(context: Any, key: Any, u: Any, u_row: Any, n: Any, keys: Any, k
         most = 2 ** (code.size - 1) - 1
         least, greatest = (cgutils.alloca_once_value(b, code.splat(v)) for v in (most, -most - 1))
         with cgutils.for_range_slice(b, _I64(0), n, _I64(1), _I64) as (i, _):
-            found = code.ordered(code.load(code.at(u, i, u_row)))
+            found = code.key(code.load(code.at(u, i, u_row)))
             code.store(found, code.at(keys, i, _I64(GROUP)))
             for slot, order in ((least, "<"), (greatest, ">")):
                 old = b.load(slot)
@@ -336,7 +350,7 @@ def write_across(context: Any, key: Any, u: Any, u_row: Any, n: Any, known: Any,
         ties = cgutils.alloca_once_value(b, code.load(b.add(known, _I64(GROUP))))
         with cgutils.for_range_slice(b, _I64(0), n, _I64(1), _I64) as (i, _):
             number = code.load(code.at(u, i, u_row))
-            found = code.ordered(number)
+            found = code.key(number)
             tied = b.and_(b.icmp_signed("==", found, least), b.icmp_signed(">", b.load(ties), zero))
             b.store(b.add(b.load(ties), b.sext(tied, code.many)), ties)
             wins = b.or_(b.icmp_signed(">", found, least), tied)

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ KINDS = {torch.float32: F32, torch.float64: F64, torch.bfloat16: BF16}
 LANES = {F32: (16, 32, 64, 128), F64: (8, 16, 32, 64), BF16: (32, 64, 128), PAIRS: (32, 64, 128)}
 """Samples side by side in a tile: as many as there are registers for their sums."""
 INDICES = {torch.uint16: (U16, "u2"), torch.int32: (INT32, "i4"), torch.int64: (INT64, "i8")}
+SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}
 VALUES = {torch.float32: "f4", torch.float64: "f8"}
 
 VISIT, LEAST_BLOCKS, NARROWEST, BLOCK_BYTES = 13, 2, 64, 256
@@ -36,7 +38,21 @@ SMALL_BATCH, SMALL_PAIR = 2, 8
 """Up to so many samples, for sums and for correlations, one after another is faster than lanes, mostly empty."""
 
 
-class Wiring(nn.Module):
+class Indices(nn.Module):
+    """A module whose buffers are indices, of unsigned types too, which torch itself does not pickle."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        signed = {n: a if a is None else a.view(SIGNED.get(a.dtype, a.dtype)) for n, a in self._buffers.items()}
+        return self.__dict__ | {"_buffers": signed, "_types": {n: a.dtype for n, a in self.named_buffers()}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        types = state.pop("_types")
+        super().__setstate__(state)
+        for name, kind in types.items():
+            self._buffers[name] = self.get_buffer(name).view(kind)
+
+
+class Wiring(Indices):
     """Synapses row by row.  Shape: begins (R + 1,) int64, cols (E,) of a narrow type, rising within each row.
 
     `starts` are the first rows of the chunks that tasks are made of, `shares` those of fewer parts of equal work.
@@ -169,7 +185,7 @@ class Wiring(nn.Module):
                 room=room, seat=0, seats=len(found) if room else 0, **last.parameters,
             )  # fmt: skip
             loop = loops.pair_loop(kind, self._index[0], part.lanes, VALUES[found.dtype], seldom)
-            calls.append((loop, self.chunks, call, (packed, errors, found, last)))
+            calls.append((loop, self.chunks, call, (self, packed, errors, found, last)))
         return Prepared(calls)
 
     def _dots_of_events(self, x: Tensor, g: Tensor, out: Tensor | None, change: "Change") -> "Prepared":
@@ -183,7 +199,7 @@ class Wiring(nn.Module):
             seats=len(found) if room else 0, **change.parameters,
         )  # fmt: skip
         loop = loops.pair_events_loop(VALUES[found.dtype], self._index[1])
-        return Prepared([(loop, self.chunks, call, (rows, errors, samples, found, change))])
+        return Prepared([(loop, self.chunks, call, (self, rows, errors, samples, found, change))])
 
     def _room(self, change: "Change") -> tuple[Tensor, int]:
         """Make room for what a chunk of rows finds, for each thread, and say how many bytes each has."""
