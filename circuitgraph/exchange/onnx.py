@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import warnings
 from typing import Any
 
@@ -87,5 +88,12 @@ def _exported(module: _Outputs, inputs: tuple[Tensor, ...], opset: int) -> Any:
                 verbose=False,
             )
     except (torch.onnx.OnnxExporterError, RuntimeError) as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise StructureError(f"to_onnx: torch's exporter refuses; {first}; use to_torch") from error
+        raise StructureError(f"to_onnx: torch's exporter refuses; {_reason(error)}; use to_torch") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Take the first line of the innermost cause, without colours."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -22,10 +22,13 @@ def rows_of(x: Tensor, kinds: tuple[torch.dtype, ...] = (torch.float32,)) -> Ten
         >>> rows_of(torch.ones(2, 3)) is None, rows_of(torch.ones(2, 3, requires_grad=True)) is None
         (True, True)
     """
-    if x.dtype not in kinds or x.device.type != "cpu" or x.numel() < LEAST or x.ndim < 2:
+    if x.dtype not in kinds or x.device.type != "cpu" or not _is_plain(x):
+        return None
+    # Only now: to an exporter sizes are symbols, and comparing one binds it.
+    if x.ndim < 2 or x.numel() < LEAST:
         return None
     rows = x.movedim(1, -1)
-    if not rows.is_contiguous() or not _is_plain(x):
+    if not rows.is_contiguous() or not _has_numba():
         return None
     return rows.detach().view(-1, x.shape[1])
 
@@ -35,7 +38,7 @@ def _is_plain(x: Tensor) -> bool:
     recorded = x.requires_grad and torch.is_grad_enabled()
     traced = torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
     known = type(x) is Tensor or type(x) is torch.nn.Parameter
-    return known and not recorded and not traced and forward._current_level < 0 and _has_numba()
+    return known and not recorded and not traced and forward._current_level < 0
 
 
 def centre(u: Tensor) -> Tensor:

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 import circuitgraph as cg
-from circuitgraph.errors import ShapeError
+from circuitgraph.errors import ShapeError, StructureError
 from circuitgraph.exchange import from_torch, to_onnx
+from circuitgraph.ir import value
+from circuitgraph.neurons.neuron import Columns
 
 runtime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -69,6 +71,30 @@ def test_irregular_wiring_and_several_ends_keep_their_names(tmp_path: Path) -> N
     ours = cg.compile(circuit).eval()({"a": a, "b": b})
     for mine, theirs in zip(ours.values(), runs(tmp_path / "net.onnx", a=a, b=b), strict=True):
         np.testing.assert_allclose(theirs, mine.detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("neuron", [cg.Triangle(), cg.Softmax(), cg.KWinners(3)], ids=repr)
+def test_competing_neurons_without_sites_compute_the_same_for_any_batch(tmp_path: Path, neuron: cg.Neuron) -> None:
+    circuit = cg.Circuit().add("x", 20).connect("x", "h", cg.Dense(), units=100, neuron=neuron)
+    net = cg.compile(circuit.connect("h", "y", cg.Dense(), units=3)).eval()
+    to_onnx(net, tmp_path / "net.onnx", torch.rand(2, 20))
+    for n in (1, 200):  # 200 * 100 numbers are enough for a compiled pass
+        x = torch.randn(n, 20)
+        np.testing.assert_allclose(runs(tmp_path / "net.onnx", x=x)[0], net(x).detach().numpy(), atol=1e-5)
+
+
+@value
+class Branching(cg.Neuron):
+    def drive(self, ports: Columns, memory: Columns, *, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        return (ports["in"] if ports["in"].sum() > 1 else -ports["in"]), {}
+
+
+def test_what_the_exporter_refuses_is_said_with_its_reason(tmp_path: Path) -> None:
+    circuit = cg.Circuit().add("x", 4).connect("x", "y", cg.Dense(), units=2, neuron=Branching())
+    with pytest.raises(StructureError, match=r"exporter refuses; .*data-dependent") as found:
+        to_onnx(circuit, tmp_path / "net.onnx", torch.rand(2, 4))
+    assert "\x1b" not in str(found.value)
+    assert "\n" not in str(found.value)
 
 
 def test_examples_of_another_shape_are_refused(tmp_path: Path) -> None:
