@@ -1,11 +1,13 @@
 """Tracing a module: which operations it performs on an example, by torch.fx, with layers left whole."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.utils._pytree import tree_leaves
 
 from circuitgraph.errors import ShapeError, StructureError
 
@@ -18,12 +20,36 @@ class _Layers(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return super().is_leaf_module(m, module_qualified_name) or is_graph_layer(m)
 
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Writable(node, self)
+
+
+def _write(name: str) -> Callable[[fx.Proxy, Any], fx.Proxy]:
+    return lambda a, b: a.tracer.create_proxy("call_function", getattr(operator, name), (a, b), {})
+
+
+_WRITES = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
+_Writable: type[fx.Proxy] = type("_Writable", (fx.Proxy,), {f"__i{name}__": _write(f"i{name}") for name in _WRITES})
+"""A value on the way.  By itself torch.fx takes a += b for a = a + b."""
+
 
 class _Look(fx.Interpreter):
-    """Run the operations on the example, and note at each the shape of what it gives."""
+    """Run the operations on the example, and note at each the shape of what it gives, and what it reads too late."""
+
+    def __init__(self, traced: fx.GraphModule) -> None:
+        super().__init__(traced)
+        self.versions: dict[fx.Node, list[int]] = {}
+        self.writers: dict[fx.Node, fx.Node] = {}
 
     def run_node(self, n: fx.Node) -> Any:
         result = super().run_node(n)
+        # Sizes are the same before and after.
+        late = [node for node in n.all_input_nodes if node in self.writers and _tensors(result)]
+        n.meta["overwritten"] = {node: self.writers[node] for node in late}
+        for node, value in self.env.items():
+            if _versions(value) != self.versions[node]:
+                self.writers.setdefault(node, n)
+        self.versions[n] = _versions(result)
         if isinstance(result, Tensor):
             n.meta["shape"] = tuple(result.shape)
         if not isinstance(result, Tensor) or not result.is_floating_point():
@@ -69,41 +95,40 @@ def trace(module: nn.Module, example: Example) -> fx.GraphModule:
     if tracer.is_leaf_module(module, ""):
         module = (_OneOnGraph if is_graph_layer(module) else _One)(module)
     where = f"from_torch: {type(module).__name__}"
-    with _eval(module), torch.no_grad():
+    with _eval(module), torch.inference_mode(False), torch.no_grad():
         try:
             graph = tracer.trace(module)
         except (fx.proxy.TraceError, TypeError, NotImplementedError) as error:
             mend = "pass a part of it whose forward has no branches on values"
             raise StructureError(f"{where}: torch.fx cannot trace it; {_line(error)}; {mend}") from error
         traced = fx.GraphModule(module, graph)
-        _refuse_overwritten(traced)
-        traced.graph.eliminate_dead_code()
         try:
-            _Look(traced).run(*inputs)
+            _Look(traced).run(*(x.clone() for x in inputs))
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             got = ", ".join(str(tuple(x.shape)) for x in inputs)
             raise StructureError(f"{where}: does not take the example (got {got}); {_line(error)}") from error
+    traced.graph.eliminate_dead_code()
+    _refuse_overwritten(traced)
     return traced
 
 
 def _refuse_overwritten(traced: fx.GraphModule) -> None:
     """Raise StructureError where an operation in place changes what is read again: a circuit keeps both."""
-    place = {node: k for k, node in enumerate(traced.graph.nodes)}
     for node in traced.graph.nodes:
-        first = node.args[0] if node.args else None
-        if not isinstance(first, fx.Node) or not _is_in_place(traced, node):
-            continue
-        again = [user for user in first.users if place[user] > place[node]]
-        if again:
-            got = f"{first.name!r} is read again by {again[0].name!r}"
-            raise StructureError(f"from_torch: {node.target}: changes its input in place ({got}); pass inplace=False")
+        for given, writer in node.meta["overwritten"].items():
+            name = writer.target if isinstance(writer.target, str) else writer.target.__name__
+            got = f"{given.name!r} is read again by {node.name!r}"
+            mend = "use what gives a new tensor: inplace=False, relu for relu_, a + b for a += b"
+            raise StructureError(f"from_torch: {name}: changes its input in place ({got}); {mend}")
 
 
-def _is_in_place(traced: fx.GraphModule, node: fx.Node) -> bool:
-    if node.op == "call_module":
-        return bool(getattr(traced.get_submodule(str(node.target)), "inplace", False))
-    named = node.op == "call_method" and str(node.target).endswith("_") and not str(node.target).endswith("__")
-    return named or bool(node.kwargs.get("inplace", False))
+def _versions(result: Any) -> list[int]:
+    """See how often each tensor of a result was written to, counting what was written to others in its memory."""
+    return [0 if t.is_inference() else t._version for t in _tensors(result)]
+
+
+def _tensors(result: Any) -> list[Tensor]:
+    return [t for t in tree_leaves(result) if isinstance(t, Tensor)]
 
 
 @contextmanager

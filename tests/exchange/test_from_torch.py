@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import circuitgraph as cg
@@ -233,20 +234,74 @@ def test_several_outputs_are_populations_that_project_to_nobody() -> None:
         close(a, b)
 
 
-class Overwritten(nn.Module):
-    def __init__(self) -> None:
+class Wired(nn.Module):
+    """Two layers of one size, and what a function makes of them."""
+
+    def __init__(self, does: Callable[["Wired", Tensor], Tensor]) -> None:
         super().__init__()
-        self.a, self.relu = nn.Linear(3, 3), nn.ReLU(inplace=True)
+        self.a, self.b, self.does = nn.Linear(3, 3), nn.Linear(3, 3), does
+        self.relu, self.drop = nn.ReLU(inplace=True), nn.Dropout(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.a(x)
-        self.relu(y)
-        return y
+        return self.does(self, x)
 
 
-def test_what_is_changed_in_place_and_read_again_is_refused() -> None:
-    with pytest.raises(StructureError, match="relu: changes its input in place"):
-        from_torch(Overwritten(), torch.randn(2, 3))
+def relu_then(h: Tensor) -> Tensor:
+    h.relu_()
+    return h
+
+
+def plus_then(h: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    z = h
+    z += x
+    return z, h
+
+
+def times_then(h: Tensor) -> Tensor:
+    z = h
+    z *= 2
+    return h
+
+
+OVERWRITTEN: dict[str, tuple[str, Callable[[Wired, Tensor], Tensor]]] = {
+    "a layer": ("relu", lambda s, x: (h := s.a(x), s.relu(h))[0]),
+    "a function": ("relu_", lambda s, x: F.relu_(h := s.a(x)) + h),
+    "a function's argument": ("relu", lambda s, x: F.relu(h := s.a(x), True) + h),
+    "a function, later": ("relu_", lambda s, x: s.b(torch.relu_(h := s.a(x))) + h),
+    "a method": ("relu_", lambda s, x: relu_then(s.a(x))),
+    "a sum": ("iadd", lambda s, x: s.b((both := plus_then(s.a(x), x))[0]) + both[1]),
+    "a product": ("imul", lambda s, x: s.b(times_then(s.a(x)))),
+    "a view": ("relu_", lambda s, x: s.b((h := s.a(x)).flatten(1).relu_()) + h),
+    "what was viewed": ("relu_", lambda s, x: s.b(((h := s.a(x)).view(-1, 3), h.relu_())[0])),
+    "the input": ("relu_", lambda s, x: s.a(torch.relu_(x)) + s.b(x)),
+}
+
+
+@pytest.mark.parametrize(("name", "does"), OVERWRITTEN.values(), ids=OVERWRITTEN)
+@pytest.mark.parametrize("inference", [False, True])
+def test_what_is_changed_in_place_and_read_again_is_refused(
+    name: str, does: Callable[[Wired, Tensor], Tensor], inference: bool
+) -> None:
+    with torch.inference_mode(inference), pytest.raises(StructureError, match=f" {name}: changes its input in place"):
+        from_torch(Wired(does), torch.randn(2, 3))
+
+
+IN_PLACE: dict[str, Callable[[Wired, Tensor], Tensor]] = {
+    "functions": lambda s, x: s.b(F.relu_(s.a(x).flatten(1))) + x,
+    "a sum": lambda s, x: s.b(s.relu(plus_then(s.a(x), x)[0])),
+    "the size of what was": lambda s, x: s.b(torch.relu_(h := s.a(x)).view(h.size(0), -1)),
+    "dropout, which does nothing": lambda s, x: s.drop(h := s.a(x)) + s.b(h),
+    "the input": lambda s, x: s.a(torch.relu_(x)),
+}
+
+
+@pytest.mark.parametrize("does", IN_PLACE.values(), ids=IN_PLACE)
+def test_what_is_changed_in_place_and_not_read_again_computes_the_same(does: Callable[[Wired, Tensor], Tensor]) -> None:
+    module, x = Wired(does).eval(), torch.randn(5, 3)
+    before = x.clone()
+    circuit = from_torch(module, x)
+    assert torch.equal(x, before), "the example was changed"
+    close(cg.compile(circuit)(x), module(x))
 
 
 def test_an_example_that_does_not_fit_is_refused() -> None:
