@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.utils._pytree import tree_leaves
 
 from circuitgraph.exchange.build import Build, Layout, Signal, refuse
 from circuitgraph.exchange.graphs import graph_conv
@@ -100,7 +101,7 @@ class _Reader:
         if not isinstance(x, Signal):
             refuse(where, "an input that is no activity (a parameter, a number, a state)", KNOWN)
         if isinstance(m, nn.RNNBase):
-            if any(a is not None for a in (*more, *kwargs.values())):
+            if not all(map(self._is_rest, tree_leaves((node.args[1:], node.kwargs)))):
                 refuse(where, "an initial state", "start from rest: leave it out")
             self._see_time(where, m.batch_first, x)
             return recurrent(self.build, at, m, x)
@@ -110,6 +111,10 @@ class _Reader:
         if type(m) not in LAYERS or more or kwargs:
             refuse(where, "not among what a circuit can say", KNOWN)
         return LAYERS[type(m)](self.build, at, m, x)
+
+    def _is_rest(self, state: Any) -> bool:
+        """Tell whether a state is none, or zeros whatever the input."""
+        return state is None or (isinstance(state, fx.Node) and self.values[state] is None and state.meta["zero"])
 
     def _see_time(self, where: str, batch_first: bool, x: Signal) -> None:
         axis = int(batch_first != x.swapped)

@@ -54,6 +54,7 @@ class _Look(fx.Interpreter):
             n.meta["shape"] = tuple(result.shape)
         if not isinstance(result, Tensor) or not result.is_floating_point():
             n.meta["value"] = result
+        n.meta["zero"] = not any(bool(t.any()) for t in _tensors(result))
         return result
 
 

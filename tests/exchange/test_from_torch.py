@@ -304,6 +304,34 @@ def test_what_is_changed_in_place_and_not_read_again_computes_the_same(does: Cal
     close(cg.compile(circuit)(x), module(x))
 
 
+class Begun(nn.Module):
+    """A recurrent layer that begins in a state."""
+
+    def __init__(self, layer: type[nn.RNNBase], begins: Callable[["Begun", Tensor], Tensor]) -> None:
+        super().__init__()
+        self.r, self.h, self.begins = layer(3, 6), nn.Parameter(torch.ones(1, 4, 6)), begins
+        self.by_name = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.begins(self, x)
+        state = (h, h) if isinstance(self.r, nn.LSTM) else h
+        return (self.r(x, hx=state) if self.by_name else self.r(x, state))[0]
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
+def test_a_state_to_begin_with_is_refused_unless_it_is_rest(layer: type[nn.RNNBase], by_name: bool) -> None:
+    x = torch.randn(5, 4, 3)
+    for begins in (lambda s, x: s.h, lambda s, x: torch.ones(1, 4, 6), lambda s, x: torch.ones(1, x.size(1), 6)):
+        module = Begun(layer, begins)
+        module.by_name = by_name
+        with pytest.raises(StructureError, match=r"r \(\w+\): an initial state; start from rest"):
+            from_torch(module, x)
+    module = Begun(layer, lambda s, x: torch.zeros(1, x.size(1), 6))
+    module.by_name = by_name
+    close(cg.compile(from_torch(module, x)).run(x)[0], module(x))
+
+
 def test_an_example_that_does_not_fit_is_refused() -> None:
     with pytest.raises(StructureError, match="does not take the example"):
         from_torch(nn.Sequential(nn.Linear(4, 3)), torch.randn(2, 5))
