@@ -29,7 +29,8 @@ def to_pyg(circuit: Circuit, level: Level = "unit", *, merged: bool = False) -> 
     `edge_index` (2, E) is int64, `edge_weight` (E,) of the weights' own type.  Attributes of units and slots come
     along: numbers as tensors, all else as lists, columns "x[0]", "x[1]", ... as one matrix x.  Where nodes or edges of
     a merged graph come from is in `population` and `projection`, numbers into `population_names` and
-    `projection_names`.  Neurons and rules have no place in a graph and stay behind.
+    `projection_names`; other `Data` has the name of its edges in `projection_name`.  Neurons, their memory, rules and
+    sites have no place in a graph and stay behind.
 
     Raises:
         UnknownNameError: another level.
@@ -93,7 +94,7 @@ def from_pyg(data: "Data | HeteroData", *, name: str = "neurons", delay: int = 1
     edges.pop("num_nodes", None)
     absent = {} if "edge_weight" in edges else {"pyg_unweighted": True}
     population = _population(name, nodes, data.num_nodes)
-    projection = _projection(f"{name}->{name}", name, name, edges, delay)
+    projection = _projection(whole.pop("projection_name", f"{name}->{name}"), name, name, edges, delay)
     return Circuit((population,), (projection,), _kept(whole) | absent)
 
 
@@ -123,8 +124,9 @@ def _merged(data: "Data", circuit: Circuit, level: Level, merged: bool) -> "Data
     first = dict(zip([p.name for p in circuit.populations], starts.tolist(), strict=False))
     parts = [_edges(circuit, q, level) for q in circuit.projections]
     if not merged:
-        _fill(data, _nodes(circuit.populations[0], level))
-        _fill(data, parts[0])
+        p, q = circuit.populations[0], circuit.projections[0]
+        named = {"projection_name": q.name} if q.name != f"{p.name}->{p.name}" else {}
+        _fill(data, _nodes(p, level) | parts[0] | named)
     else:
         ends = [[first[q.pre], first[q.post]] for q in circuit.projections]
         moved = [e["edge_index"] + torch.tensor(at)[:, None] for e, at in zip(parts, ends, strict=True)]

@@ -72,6 +72,20 @@ def test_a_circuit_that_is_a_graph_comes_back_exactly() -> None:
     assert from_pyg(to_pyg(circuit), name="cells") == circuit
 
 
+def test_a_graph_of_one_kind_keeps_the_name_of_its_edges() -> None:
+    circuit = cg.Circuit().add("cells", 3).connect("cells", "cells", cg.Explicit([2, 0], [1, 2]), delay=1, name="gap")
+    assert from_pyg(to_pyg(circuit), name="cells") == circuit
+    assert [p.name for p in from_pyg(to_pyg(circuit)).projections] == ["gap"]
+
+
+def test_neurons_and_rules_stay_behind() -> None:
+    circuit = cg.Circuit().add("x", 2).connect("x", "y", cg.Dense(), units=2, neuron=cg.ReLU(), rule=cg.Hebb(0.1))
+    back = from_pyg(to_pyg(circuit))
+    assert back.population("y").neuron == cg.Circuit().add("y", 2).population("y").neuron
+    assert back.projections[0].rule is None
+    assert back.projections[0].weight.tolist() == circuit.projections[0].weight.tolist()
+
+
 def test_populations_are_node_types_and_projections_edge_types() -> None:
     circuit = (
         cg.Circuit()
