@@ -11,7 +11,7 @@ from circuitgraph.errors import NumericError
 from circuitgraph.graphs import laplacians
 from circuitgraph.graphs.degrees import degrees
 from circuitgraph.views.graph import Graph
-from circuitgraph.views.native_tools import Predicate, dtype_of
+from circuitgraph.views.native_tools import Predicate, check_undirected, dtype_of
 
 
 def _order(G: Graph, nodelist: Any) -> np.ndarray | None:
@@ -167,6 +167,7 @@ def directed_modularity_matrix(G: Graph, nodelist: Any = None, weight: Any = Non
 
 def bethe_hessian_matrix(G: Graph, r: Any = None, nodelist: Any = None) -> Any:
     """(r^2 - 1) I - r A + D."""
+    check_undirected(G)
     if r is None:
         degree = degrees(G.arrays(None))
         r = (degree**2).sum().item() / degree.sum().item() - 1

@@ -9,7 +9,7 @@ import scipy.sparse.linalg
 
 from circuitgraph.graphs import components, ranks, votes
 from circuitgraph.views.graph import Graph
-from circuitgraph.views.native_tools import Predicate, keyed, named, settling, shares
+from circuitgraph.views.native_tools import Predicate, check_undirected, keyed, named, settling, shares
 
 
 def pagerank(
@@ -152,6 +152,7 @@ def voterank(G: Graph, number_of_nodes: Any = None) -> list[Any]:
 
 def subgraph_centrality(G: Graph, *, normalized: bool = False) -> dict[Any, float]:
     """Give closed walks at each node, by eigenvectors."""
+    check_undirected(G)
     values, vectors = np.linalg.eigh(_ones(G))
     weights = np.exp(values - values.max()) if normalized else np.exp(values)
     return keyed(G, vectors**2 @ weights)

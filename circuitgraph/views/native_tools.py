@@ -122,6 +122,19 @@ def shares(G: Graph, given: Any, *, missing: float | None = 0.0) -> np.ndarray:
     return np.array(values, dtype=np.float64)
 
 
+def check_undirected(G: Graph) -> None:
+    """Refuse directed graphs in networkx's words.
+
+    Raises:
+        NetworkXNotImplemented: edges have a direction.
+
+    Example:
+        >>> check_undirected(Graph.from_edges("ab", [0], [1], directed=False))
+    """
+    if G.directed:
+        raise nx.NetworkXNotImplemented("not implemented for directed type")
+
+
 @contextmanager
 def settling(max_iter: int) -> Iterator[None]:
     """Say in networkx's words that an iteration did not settle.

@@ -1,8 +1,11 @@
 """Native functions that start at random, and what they leave to networkx."""
 
+import sys
+
 import networkx as nx
 import numpy as np
 import pytest
+from networkx.utils.backends import _registered_algorithms as KNOWN
 
 from circuitgraph.views.graph import Graph
 from circuitgraph.views.native import NATIVE
@@ -69,3 +72,21 @@ def test_integer_weights_give_integer_matrices():
         ours, theirs = NATIVE[name](Graph.from_networkx(graph)), getattr(nx, name)(graph)
         assert ours.dtype == theirs.dtype
         assert (ours != theirs).nnz == 0
+
+
+def refuses(function, graph):
+    try:
+        function(graph)
+    except nx.NetworkXNotImplemented:
+        return True
+    except (nx.NetworkXException, ArithmeticError, NotImplementedError, TypeError, ValueError):
+        return False
+    return False
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", sorted(NATIVE))
+def test_a_kind_of_graph_that_networkx_refuses_is_refused(name):
+    function = getattr(sys.modules[KNOWN[name].orig_func.__module__], name)
+    for graph in (nx.cycle_graph(3), nx.cycle_graph(3, nx.DiGraph)):
+        assert refuses(function, Graph.from_networkx(graph)) == refuses(function, graph)
