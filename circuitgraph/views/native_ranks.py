@@ -175,8 +175,9 @@ def communicability_exp(G: Graph) -> dict[Any, dict[Any, float]]:
 
 
 def _ones(G: Graph) -> np.ndarray:
-    matrix: np.ndarray = G.arrays(None).matrix.toarray()
-    return matrix
+    # networkx counts no walk along an edge of weight 0.
+    walked: np.ndarray = G.arrays().matrix.toarray() != 0
+    return walked.astype(np.float64)
 
 
 NATIVE = (

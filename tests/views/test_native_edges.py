@@ -90,3 +90,17 @@ def test_a_kind_of_graph_that_networkx_refuses_is_refused(name):
     function = getattr(sys.modules[KNOWN[name].orig_func.__module__], name)
     for graph in (nx.cycle_graph(3), nx.cycle_graph(3, nx.DiGraph)):
         assert refuses(function, Graph.from_networkx(graph)) == refuses(function, graph)
+
+
+@pytest.mark.parametrize("name", ["estrada_index", "subgraph_centrality", "communicability", "communicability_exp"])
+def test_walks_avoid_edges_of_weight_zero(name):
+    pre, post, weight = np.array([0, 1, 2, 0]), np.array([3, 2, 3, 1]), np.array([0.0, 1.0, 2.0, -1.0])
+    graph = Graph.from_edges("abcd", pre, post, {"weight": weight}, directed=False)
+    without = Graph.from_edges("abcd", pre[1:], post[1:], directed=False)
+    theirs = numbers(getattr(nx, name)(graph.to_networkx()))
+    assert numbers(getattr(nx, name)(graph)) == pytest.approx(theirs, abs=1e-12)
+    assert numbers(getattr(nx, name)(without)) == pytest.approx(theirs, abs=1e-12)
+
+
+def numbers(found):
+    return [n for value in found.values() for n in numbers(value)] if isinstance(found, dict) else [found]
