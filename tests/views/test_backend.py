@@ -35,6 +35,19 @@ MUTATORS = [
     lambda g: nx.relabel_nodes(g, {0: 9}, copy=False),
     lambda g: nx.stochastic_graph(g, copy=False),
 ]
+# Functions that write to their graph on the way to an answer.
+ANSWERS = {
+    "minimum spanning arborescence": lambda g: sorted(nx.minimum_spanning_arborescence(g).edges(data="weight")),
+    "maximum spanning arborescence": lambda g: sorted(nx.maximum_spanning_arborescence(g).edges(data="weight")),
+    "minimum branching": lambda g: sorted(nx.algorithms.tree.branchings.minimum_branching(g).edges(data="weight")),
+    "minimal branching": lambda g: sorted(nx.algorithms.tree.branchings.minimal_branching(g).edges(data="weight")),
+    "recursive simple cycles": nx.recursive_simple_cycles,
+    "closeness with an edge less": lambda g: nx.incremental_closeness_centrality(
+        g.to_undirected(), next(iter(g.edges)), insertion=False
+    ),
+    "Held-Karp": lambda g: nx.algorithms.approximation.traveling_salesman.held_karp_ascent(g)[0],
+    "travelling salesman": lambda g: nx.approximation.asadpour_atsp(g, seed=1),
+}
 
 
 def digraph(n=12, p=0.3, seed=3):
@@ -79,6 +92,16 @@ def test_native_functions_run_on_a_circuit_and_no_networkx_graph_is_made(functio
 def test_functions_that_change_their_graph_are_refused_with_the_mend(mutate):
     with pytest.raises(StructureError, match=r"changes its graph .* G = circuitgraph.to_networkx\(circuit\)"):
         mutate(cg.from_networkx(digraph()))
+
+
+@pytest.mark.parametrize("function", ANSWERS)
+def test_functions_that_write_to_their_graph_for_an_answer_run_on_a_copy(function):
+    g = digraph(5, 1.0)
+    circuit = cg.from_networkx(g)
+    nx.constraint(circuit)  # makes the graph that is kept
+    assert ANSWERS[function](circuit) == ANSWERS[function](g.copy())
+    assert nx.utils.graphs_equal(circuit.graph().copy(), g)
+    assert nx.utils.graphs_equal(nx.DiGraph(circuit.graph().kept_networkx), g)
 
 
 def test_a_graph_that_networkx_makes_of_a_circuit_can_be_changed_and_the_circuit_does_not_notice():
