@@ -64,9 +64,10 @@ def weighted_dependencies(begins, post, weight, pre, back_begins, sources, ends,
         reached = _weigh(begins, post, weight, back_begins, s, heap, (order, ways, seen, done, entry, many))
         for k in range(reached - 1, -1, -1):
             w = order[k]
+            each_way = (1 + share[w]) / ways[w]  # read once: a loop of weight 0 leads from w to w
             for j in range(back_begins[w], back_begins[w] + many[w]):
                 v = pre[entry[j]]
-                part = ways[v] * (1 + share[w]) / ways[w]
+                part = ways[v] * each_way
                 share[v] += part
                 if per_edge:
                     edges[entry[j]] += part

@@ -102,5 +102,14 @@ def test_walks_avoid_edges_of_weight_zero(name):
     assert numbers(getattr(nx, name)(without)) == pytest.approx(theirs, abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", [nx.Graph, nx.DiGraph])
+def test_edges_are_between_in_networkx_s_way_where_a_loop_has_weight_zero(kind):
+    graph = kind([(0, 0), (0, 1), (1, 0)])
+    nx.set_edge_attributes(graph, 0.0, "weight")
+    theirs = nx.edge_betweenness_centrality(graph, weight="weight")
+    ours = nx.edge_betweenness_centrality(Graph.from_networkx(graph), weight="weight")
+    assert ours == pytest.approx(theirs, abs=1e-12)
+
+
 def numbers(found):
     return [n for value in found.values() for n in numbers(value)] if isinstance(found, dict) else [found]
