@@ -1,5 +1,6 @@
 """networkx's clustering, triads and cores, on arrays."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from circuitgraph.graphs import census, cores
 from circuitgraph.graphs import clustering as measure
+from circuitgraph.graphs.arrays import Arrays
 from circuitgraph.graphs.degrees import n_loops
 from circuitgraph.views.graph import Graph
 from circuitgraph.views.native_tools import Predicate, answer, answer_some, keyed, named
@@ -20,7 +22,16 @@ def triangles(G: Graph, nodes: Any = None) -> Any:
 
 def clustering(G: Graph, nodes: Any = None, weight: Any = None) -> Any:
     """Give the clustering coefficient of every node, weighted and directed where the graph is."""
-    return answer_some(G, nodes, partial(measure.clustering, G.arrays(weight)))
+    return answer_some(G, nodes, partial(_coefficients, G.arrays(weight)))
+
+
+def _coefficients(a: Arrays, nodes: Sequence[int] | None) -> np.ndarray:
+    # networkx divides by the largest weight: at every neighbour or, of a directed graph, in every triangle.
+    if a.weight is not None and a.weight.max(initial=-np.inf) == 0:
+        met = measure.triangles(a) if a.directed else np.bincount(a.pre[a.pre != a.post], minlength=a.n)
+        if (met if nodes is None else met[nodes]).any():
+            raise ZeroDivisionError("weights are divided by the largest, which is 0")
+    return measure.clustering(a, nodes)
 
 
 def average_clustering(G: Graph, nodes: Any = None, weight: Any = None, count_zeros: bool = True) -> float:

@@ -45,8 +45,6 @@ def bfs_tree(
     G: Graph, source: Any, reverse: bool = False, depth_limit: Any = None, sort_neighbors: Any = None
 ) -> Graph:
     """Give the tree of a breadth-first search."""
-    if depth_limit is not None and depth_limit < 1:
-        return Graph.from_edges([source], [], [])
     found = _bfs(G, source, depth_limit, reverse=reverse)
     return _tree(G, found.order, found.order, found.before)
 

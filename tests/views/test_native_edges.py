@@ -111,5 +111,33 @@ def test_edges_are_between_in_networkx_s_way_where_a_loop_has_weight_zero(kind):
     assert ours == pytest.approx(theirs, abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", [nx.Graph, nx.DiGraph])
+@pytest.mark.parametrize("nodes", [None, ["a", "b", 99], ["d"], "d", [99], "e"])
+def test_clustering_divides_by_a_largest_weight_of_zero_where_networkx_does(kind, nodes):
+    for edges in ([("a", "b"), ("b", "c")], [("a", "b"), ("b", "c"), ("c", "a")], []):
+        graph = kind([*edges, ("e", "e")])
+        graph.add_node("d")
+        nx.set_edge_attributes(graph, 0.0, "weight")
+        ours, theirs = (outcome(nx.clustering, g, nodes, "weight") for g in (Graph.from_networkx(graph), graph))
+        assert ours == theirs
+
+
+def outcome(function, *args):
+    try:
+        return function(*args)
+    except ZeroDivisionError as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("limit", [None, 0, -1, 1])
+def test_a_search_tree_of_no_depth_grows_from_a_node_of_the_graph(limit):
+    graph = Graph.from_networkx(nx.path_graph(3))
+    assert nx.utils.graphs_equal(
+        nx.bfs_tree(graph, 0, depth_limit=limit).to_networkx(), nx.bfs_tree(nx.path_graph(3), 0, depth_limit=limit)
+    )
+    with pytest.raises(nx.NetworkXError):
+        nx.bfs_tree(graph, 9, depth_limit=limit)
+
+
 def numbers(found):
     return [n for value in found.values() for n in numbers(value)] if isinstance(found, dict) else [found]
