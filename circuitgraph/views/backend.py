@@ -25,6 +25,12 @@ _ANSWERS = frozenset({
     "minimal_branching", "minimum_branching", "minimum_spanning_arborescence", "recursive_simple_cycles",
 })  # fmt: skip
 
+# networkx reads weights in these without saying so, and has none converted.
+_READ_WEIGHTS = frozenset({
+    "bethe_hessian_matrix", "bethe_hessian_spectrum", "communicability", "communicability_exp", "estrada_index",
+    "subgraph_centrality",
+})  # fmt: skip
+
 
 class Backend:
     """What networkx asks: one attribute per function, conversions, and whether to run.
@@ -107,6 +113,8 @@ class Backend:
             return True
         if any(g.is_multigraph() for g in given):
             return "a multigraph is not held"
+        if name in _READ_WEIGHTS and any("weight" in d for g in given for _, _, d in g.edges(data=True)):
+            return "networkx converts no weights for this function"
         if name in self.native:
             return True
         known = _registered_algorithms[name]

@@ -10,7 +10,7 @@ import pytest
 import circuitgraph as cg
 from circuitgraph.backend_info import FUNCTIONS, get_info
 from circuitgraph.errors import StructureError
-from circuitgraph.views.backend import Backend, backend_interface
+from circuitgraph.views.backend import _READ_WEIGHTS, Backend, backend_interface
 from circuitgraph.views.backend_tests import EXCLUDED, EXCLUDED_CONVERTED
 from circuitgraph.views.graph import Graph
 from circuitgraph.views.native import NATIVE
@@ -177,6 +177,20 @@ def test_multigraphs_are_left_to_networkx(conversions):
     assert conversions == []
     with pytest.raises(NotImplementedError):
         nx.pagerank(g, backend="circuitgraph")
+
+
+@pytest.mark.parametrize("name", sorted(_READ_WEIGHTS))
+def test_weights_that_networkx_does_not_convert_leave_a_graph_to_networkx(name, conversions):
+    function, plain = getattr(nx, name), nx.cycle_graph(4)
+    weighted = nx.Graph([(0, 1, {"weight": 0.0}), (1, 2, {"weight": 3.0}), (0, 2)])
+    with pytest.raises(NotImplementedError, match="not implemented"):
+        function(weighted, backend="circuitgraph")
+    with nx.config.backends.circuitgraph(min_edges=0):
+        found = function(weighted)
+    function(plain, backend="circuitgraph")
+    assert conversions == [name]
+    theirs = function(weighted, backend="networkx")
+    assert str(found) == str(theirs)
 
 
 def test_only_attributes_that_a_function_reads_are_converted():
