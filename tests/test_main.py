@@ -209,5 +209,12 @@ def test_convert_merges_pairs_and_names_the_row_that_is_wrong(tmp_path: Path) ->
     refused(run("convert", edges, out), 1, "edges.csv", "much")
 
 
+def test_convert_refuses_a_weight_column_that_is_not_there(tmp_path: Path) -> None:
+    edges, out = tmp_path / "edges.csv", tmp_path / "c.graphml"
+    edges.write_text("pre,post,synapses\na,b,1\n")
+    refused(run("convert", edges, out, "--weight", "nope"), 1, "edges.csv", "'nope'", "'synapses'")
+    assert not out.exists()
+
+
 def test_an_unknown_ending_is_refused_with_the_known_ones(file: Path) -> None:
     refused(run("convert", file, file.with_name("c.xyz")), 1, ".xyz", ".graphml")

@@ -83,6 +83,16 @@ def absent_in(items: Sequence[Any]) -> bool:
     return any(map(is_, items, repeat(ABSENT)))
 
 
+def named_weight(weight: str | None) -> tuple[str, ...]:
+    """List the columns of weights that have to be there: the one of the default name may be missing.
+
+    Example:
+        >>> named_weight("weight"), named_weight("synapses")
+        ((), ('synapses',))
+    """
+    return () if weight is None or weight == "weight" else (weight,)
+
+
 def weight_column(given: Iterable[Any], edges: Sequence[tuple[Hashable, Hashable]]) -> np.ndarray:
     """Read one finite weight per edge; an ABSENT one counts as 1, as everywhere in networkx.
 

@@ -10,7 +10,7 @@ from circuitgraph.errors import StructureError
 from circuitgraph.ir import ABSENT, Circuit
 from circuitgraph.views import tables
 from circuitgraph.views.build import Merge, ends, first_of_parallel, graph_circuit, positions
-from circuitgraph.views.columns import column, values, weight_column
+from circuitgraph.views.columns import column, named_weight, values, weight_column
 from circuitgraph.views.pairs import MAX_EDGES, Level, check_level, check_size
 
 Frame = pd.DataFrame
@@ -38,9 +38,10 @@ def from_pandas(
 ) -> Circuit:
     """Make a circuit of a table of edges, pre to post: nodes become units, rows slots, in order.
 
-    `edges` has columns `pre` and `post` (labels of nodes), perhaps `weight` (else all weights are 1), and any others,
-    which become attributes of the projection.  `nodes` has a column `label` and any others; without it the nodes are
-    the labels in order of first appearance, each row's pre before its post.  The index of a table is not kept.
+    `edges` has columns `pre` and `post` (labels of nodes), perhaps "weight" (else all weights are 1; another name
+    has to be there), and any others, which become attributes of the projection.  `nodes` has a column `label` and any
+    others; without it the nodes are the labels in order of first appearance, each row's pre before its post.  The
+    index of a table is not kept.
 
     NaN, pd.NA and NaT in a column of objects become ABSENT; None stays None.  Categories and nullable types become
     objects, objects that are all truth values, integers or floats a column of these, and weights float64.
@@ -57,7 +58,7 @@ def from_pandas(
         >>> to_pandas(circuit).edges.equals(table)
         True
     """
-    _need_columns("edges", edges, pre, post)
+    _need_columns("edges", edges, pre, post, *named_weight(weight))
     listed = list(zip(_labels("edges", edges[pre]), _labels("edges", edges[post]), strict=True))
     if nodes is None:
         columns = {label: column(dict.fromkeys(end for pair in listed for end in pair), "node")}

@@ -107,6 +107,12 @@ def test_dates_and_nullable_types_are_kept_as_columns():
     assert to_networkx(circuit).edges[0, 1]["seen"] == np.datetime64("2020-01-01")
 
 
+def test_a_weight_column_that_is_named_has_to_be_there():
+    with pytest.raises(StructureError, match=r"edges: no column 'synapses' \(got 'pre', 'post', 'weight'"):
+        from_pandas(EDGES[["pre", "post", "weight"]], weight="synapses")
+    assert from_pandas(EDGES, weight=None).projections[0].weight.tolist() == [1.0] * 3
+
+
 def test_a_missing_weight_is_refused():
     with pytest.raises(NumericError, match="edge 'a' -> 'b': weight is not a finite number"):
         from_pandas(pd.DataFrame({"pre": ["a"], "post": ["b"], "weight": [np.nan]}))

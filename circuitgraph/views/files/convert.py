@@ -54,7 +54,8 @@ def read(
     Raises:
         FileError: for a file of another kind, damaged, or too large.  Errors begin with the file's name, and say the
             line, the row or the place in the file.
-        StructureError: a pair that comes twice, unless `merge="sum"`; an edge to what is not a node.
+        StructureError: a pair that comes twice, unless `merge="sum"`; an edge to what is not a node; another tool's
+            file without the column `weight` (one called "weight" may be missing: then all weights are 1).
         NumericError: a weight that is not a finite number.
         OSError: if there is no such file.
 

@@ -8,7 +8,7 @@ import numpy as np
 from circuitgraph.errors import NumericError, StructureError
 from circuitgraph.ir import ABSENT, Circuit
 from circuitgraph.views.build import Merge, first_of_parallel, graph_circuit
-from circuitgraph.views.columns import column, values, weight_column
+from circuitgraph.views.columns import column, named_weight, values, weight_column
 from circuitgraph.views.files.listing import Listing
 
 
@@ -24,7 +24,8 @@ def circuit_of_graph(
     """Make a circuit of nodes and edges as `from_networkx` does; an undirected edge becomes two slots, side by side.
 
     Raises:
-        StructureError: a pair that comes twice, unless `merge="sum"` adds it up; an attribute that is called `label`.
+        StructureError: a pair that comes twice, unless `merge="sum"` adds it up; an attribute that is called `label`;
+            no edge with the attribute `weight`, if that has another name than "weight".
         NumericError: a weight that is not a finite number.
         ShapeError: no nodes.
     """
@@ -70,6 +71,10 @@ def _rows(listing: Listing) -> np.ndarray:
 
 def _given(listing: Listing, weight: str | None) -> np.ndarray:
     n = len(listing.pre)
+    for name in named_weight(weight):
+        if n and name not in listing.edges:
+            got = ", ".join(map(repr, listing.edges)) or "none"
+            raise StructureError(f"edges: no attribute {name!r} (got {got}); rename one or pass its name as weight=")
     if weight is None or weight not in listing.edges:
         return np.ones(n)
     items = values(listing.edges[weight])
