@@ -216,5 +216,10 @@ def test_convert_refuses_a_weight_column_that_is_not_there(tmp_path: Path) -> No
     assert not out.exists()
 
 
+def test_a_broken_header_ends_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_bytes(b"pre,post,weight\ra,b,1\r")
+    refused(run("describe", tmp_path / "e.csv"), 1, "e.csv: line 1")
+
+
 def test_an_unknown_ending_is_refused_with_the_known_ones(file: Path) -> None:
     refused(run("convert", file, file.with_name("c.xyz")), 1, ".xyz", ".graphml")

@@ -4,7 +4,8 @@ import networkx as nx
 import pandas as pd
 import pytest
 
-from circuitgraph.errors import StructureError
+from circuitgraph.data.connectome import connectome
+from circuitgraph.errors import FileError, StructureError
 from circuitgraph.views.files import read
 
 
@@ -43,3 +44,26 @@ def test_a_weight_attribute_that_is_named_has_to_be_there(tmp_path, ending):
         read(path, weight="nope")
     assert read(path, weight="synapses").projections[0].weight.tolist()[0] == 1.5
     assert set(read(path).projections[0].weight.tolist()) == {1.0}
+
+
+BAD_HEADERS = {
+    "old line ends": ("pre,post,weight\ra,b,1\r", "line 1: a carriage return within"),
+    "a long name": ("pre,post," + "w" * 200_000 + "\na,b,1\n", "line 1: not a header .field larger than"),
+    "no line end": ("pre,post," + "w" * 2_000_000, "line 1: not a header .field larger than"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_HEADERS)
+def test_a_broken_header_is_one_line_with_its_number(tmp_path, case):
+    text, said = BAD_HEADERS[case]
+    (tmp_path / "e.csv").write_bytes(text.encode())
+    for reader in (read, connectome):
+        with pytest.raises(FileError, match=said) as caught:
+            reader(tmp_path / "e.csv")
+        assert str(caught.value).startswith(f"{tmp_path / 'e.csv'}: ")
+        assert "\n" not in str(caught.value)
+
+
+def test_lines_may_end_as_in_windows_and_fields_be_long(tmp_path):
+    (tmp_path / "e.csv").write_bytes(b"pre,post,weight\r\n" + b"a" * 200_000 + b",b,1\r\n")
+    assert read(tmp_path / "e.csv").n_units == 2

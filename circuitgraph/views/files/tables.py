@@ -74,8 +74,7 @@ def _read_text(path: Path, choose: Choose, limit: int, delimiter: str | None) ->
         line = file.readline(_MAX_HEADER)
     header = line.decode("utf-8-sig")
     delimiter = delimiter or ("\t" if "\t" in header and "," not in header else ",")
-    names = next(csv.reader(io.StringIO(header), delimiter=delimiter), [])
-    chosen = _chosen(names, choose)
+    chosen = _chosen(_fields(header, delimiter), choose)
     try:
         import pyarrow as pa
     except ImportError:
@@ -85,6 +84,15 @@ def _read_text(path: Path, choose: Choose, limit: int, delimiter: str | None) ->
     except pa.ArrowInvalid:
         # Only one thread knows the number of the row that it complains about.
         return _with_arrow(path, chosen, limit, delimiter, False)
+
+
+def _fields(header: str, delimiter: str) -> list[str]:
+    if "\r" in header.rstrip("\r\n"):
+        raise FileError("line 1: a carriage return within (expected lines that end in a line feed); convert the file")
+    try:
+        return next(csv.reader(io.StringIO(header), delimiter=delimiter), [])
+    except csv.Error as error:
+        raise FileError(f"line 1: not a header ({error}, expected the names of the columns)") from error
 
 
 def _with_arrow(path: Path, chosen: list[str], limit: int, delimiter: str, threads: bool) -> pd.DataFrame:
