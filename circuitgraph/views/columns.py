@@ -100,22 +100,35 @@ def weight_column(given: Iterable[Any], edges: Sequence[tuple[Hashable, Hashable
         NumericError: for a weight that is not a finite number.
     """
     items = list(given)
-    if set(map(type, items)) <= {float, int, Absent}:
-        fast = _plain_weights(items)
-        if fast is not None:
-            return fast
-    out = np.ones(len(edges))
-    for k, w in enumerate(items):
-        if w is not ABSENT:
-            out[k] = _number(w)
-            if not np.isfinite(out[k]):
-                where = "edge {!r} -> {!r}".format(*edges[k])
-                raise NumericError(f"{where}: weight is not a finite number (got {w!r}, expected e.g. 1.0)")
-    return out
+    fast = _plain_weights(items)
+    if fast is not None:
+        return fast
+    bad = bad_weight(items)
+    if bad is not None:
+        where = "edge {!r} -> {!r}".format(*edges[bad])
+        raise NumericError(f"{where}: weight is not a finite number (got {items[bad]!r}, expected e.g. 1.0)")
+    return np.array([1.0 if w is ABSENT else _number(w) for w in items], dtype=np.float64)
 
 
-def _plain_weights(items: list[Any]) -> np.ndarray | None:
-    """Read Python's numbers at once; None where one of them has to be named."""
+def bad_weight(items: Sequence[Any]) -> int | None:
+    """Find the weight to blame: the first that is no finite number, not even as text; else the first that is text.
+
+    One cell that is no number makes text of a whole column in a file.
+
+    Example:
+        >>> bad_weight(["1", "x"]), bad_weight(["1", "2"]), bad_weight([1, ABSENT])
+        (1, 0, None)
+    """
+    if _plain_weights(items) is not None:
+        return None
+    bad = [k for k, w in enumerate(items) if w is not ABSENT and not math.isfinite(_number(w))]
+    return next((k for k in bad if not _says_number(items[k])), bad[0] if bad else None)
+
+
+def _plain_weights(items: Sequence[Any]) -> np.ndarray | None:
+    """Read Python's numbers at once; None where there is anything else."""
+    if not set(map(type, items)) <= {float, int, Absent}:
+        return None
     try:
         out = np.array([1.0 if w is ABSENT else w for w in items] if absent_in(items) else items, dtype=np.float64)
     except OverflowError:
@@ -128,6 +141,13 @@ def _number(w: Any) -> float:
         return math.nan if isinstance(w, str) else float(w)
     except (TypeError, ValueError, OverflowError):
         return math.nan
+
+
+def _says_number(w: Any) -> bool:
+    try:
+        return isinstance(w, str) and math.isfinite(float(w))
+    except ValueError:
+        return False
 
 
 def _plain(v: Any, where: str) -> Any:

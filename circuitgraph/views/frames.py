@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from circuitgraph.errors import StructureError
+from circuitgraph.errors import NumericError, StructureError
 from circuitgraph.ir import ABSENT, Circuit
 from circuitgraph.views import tables
-from circuitgraph.views.build import Merge, ends, first_of_parallel, graph_circuit, positions
-from circuitgraph.views.columns import column, named_weight, values, weight_column
+from circuitgraph.views.build import Merge, Pair, ends, first_of_parallel, graph_circuit
+from circuitgraph.views.columns import bad_weight, column, named_weight, values, weight_column
 from circuitgraph.views.pairs import MAX_EDGES, Level, check_level, check_size
 
 Frame = pd.DataFrame
@@ -44,7 +44,8 @@ def from_pandas(
     index of a table is not kept.
 
     NaN, pd.NA and NaT in a column of objects become ABSENT; None stays None.  Categories and nullable types become
-    objects, objects that are all truth values, integers or floats a column of these, and weights float64.
+    objects, objects that are all truth values, integers or floats a column of these, and weights float64.  Rows are
+    counted from 1 in messages.
 
     Raises:
         StructureError: a column that is missing, a label that is missing or not unique, an edge to a node that is not
@@ -65,13 +66,18 @@ def from_pandas(
     else:
         _need_columns("nodes", nodes, label)
         columns = _columns("nodes", nodes) | {label: column(_labels("nodes", nodes[label]), "node")}
-    at_pre, at_post = ends(listed, positions(values(columns[label])))
-    first, pair = first_of_parallel(listed, at_pre, at_post, merge)
+    names = _names("nodes", values(columns[label]), label)
+    _need_nodes(listed, names, (pre, post))
+    at_pre, at_post = ends(listed, names)
+    first, pair = first_of_parallel(listed, at_pre, at_post, "sum" if merge is None else merge)
+    if merge is None and len(first) < len(listed):
+        raise _twice(listed, first, pair)
     own = {k: a[first] for k, a in _columns("edges", edges).items() if k not in (pre, post, weight)}
-    if weight is None or weight not in edges:
-        given: list[Any] = [ABSENT] * len(listed)
-    else:
-        given = edges[weight].tolist()
+    given = [ABSENT] * len(listed) if weight is None or weight not in edges else edges[weight].tolist()
+    bad = bad_weight(given)
+    if bad is not None:
+        where = f"{_edge(listed[bad])} (row {bad + 1}, column {weight!r})"
+        raise NumericError(f"{where}: weight is not a finite number (got {given[bad]!r}, expected e.g. 1.0)")
     total = np.bincount(pair, weight_column(given, listed), len(first))
     if weight is not None and weight not in edges:
         own[weight] = column([ABSENT] * len(first), "edge")
@@ -189,9 +195,38 @@ def _array(series: "pd.Series[Any]", where: str) -> np.ndarray:
 def _labels(what: str, series: "pd.Series[Any]") -> list[Hashable]:
     if series.isna().any():
         row = int(series.isna().to_numpy().argmax())
-        raise StructureError(f"{what}: column {series.name!r} has no label in row {row}; drop the row")
+        raise StructureError(f"{what}: column {series.name!r} has no label in row {row + 1}; drop the row")
     out: list[Hashable] = series.tolist()
     return out
+
+
+def _names(what: str, labels: list[Hashable], column_: str) -> dict[Hashable, int]:
+    """Give each label its row; StructureError where two are equal."""
+    out: dict[Hashable, int] = {}
+    for row, name in enumerate(labels):
+        if out.setdefault(name, row) != row:
+            where = f"{what}: label {name!r} comes twice, in rows {out[name] + 1} and {row + 1}, column {column_!r}"
+            raise StructureError(f"{where}; labels are unique")
+    return out
+
+
+def _need_nodes(listed: list[Pair], names: Mapping[Hashable, int], columns: tuple[str, str]) -> None:
+    unknown = {end for pair in listed for end in pair} - names.keys()
+    if not unknown:
+        return
+    row, end = next((row, end) for row, pair in enumerate(listed) for end in (0, 1) if pair[end] in unknown)
+    where = f"in row {row + 1}, column {columns[end]!r}"
+    raise StructureError(f"edges: {listed[row][end]!r} {where}, is not a node; add it to the nodes")
+
+
+def _twice(listed: list[Pair], first: np.ndarray, pair: np.ndarray) -> StructureError:
+    again = int(np.flatnonzero(first[pair] != np.arange(len(pair)))[0])
+    where = f"{_edge(listed[again])} comes twice, in rows {first[pair[again]] + 1} and {again + 1}"
+    return StructureError(f"{where}; pass merge='sum' to add up the weights, or leave all but one out")
+
+
+def _edge(pair: Pair) -> str:
+    return "edge {!r} -> {!r}".format(*pair)
 
 
 def _need_columns(what: str, frame: pd.DataFrame, *names: str) -> None:

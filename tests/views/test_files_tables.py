@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from circuitgraph.data.connectome import connectome
-from circuitgraph.errors import FileError, StructureError
+from circuitgraph.errors import FileError, NumericError, StructureError
 from circuitgraph.views.files import read
 
 
@@ -67,3 +67,35 @@ def test_a_broken_header_is_one_line_with_its_number(tmp_path, case):
 def test_lines_may_end_as_in_windows_and_fields_be_long(tmp_path):
     (tmp_path / "e.csv").write_bytes(b"pre,post,weight\r\n" + b"a" * 200_000 + b",b,1\r\n")
     assert read(tmp_path / "e.csv").n_units == 2
+
+
+ROWS = {"pre": ["a", "b", "c"], "post": ["b", "c", "a"], "weight": [1.0, 2.0, 3.0]}
+WRONG_ROWS = {
+    "one cell is text": ({"weight": ["1", "x", "y"]}, r"'b' -> 'c' \(row 2, column 'weight'\): .* \(got 'x'"),
+    "an empty weight": ({"weight": [1.0, 2.0, None]}, r"'c' -> 'a' \(row 3, column 'weight'\): .* \(got nan"),
+    "an infinite weight": ({"weight": [1.0, float("inf"), 1]}, r"'b' -> 'c' \(row 2, column 'weight'\): .* \(got inf"),
+    "a pair twice": ({"pre": ["a", "b", "a"], "post": ["b", "c", "b"]}, "'a' -> 'b' comes twice, in rows 1 and 3;"),
+    "no name": ({"post": ["b", None, "a"]}, "column 'post' has no label in row 2;"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_ROWS)
+def test_what_is_wrong_is_said_with_its_row_and_column(stored, case):
+    changes, said = WRONG_ROWS[case]
+    with pytest.raises((NumericError, StructureError), match=said) as caught:
+        read(stored(**ROWS | changes))
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_rows_of_nodes_are_said_too(stored):
+    edges = stored(**ROWS)
+    with pytest.raises(StructureError, match="'c' in row 2, column 'post', is not a node"):
+        read(edges, nodes=stored("few", label=["a", "b"]))
+    with pytest.raises(StructureError, match="label 'a' comes twice, in rows 1 and 3, column 'label'"):
+        read(edges, nodes=stored("twice", label=["a", "b", "a"]))
+
+
+def test_the_line_with_the_bad_weight_is_said_where_weights_are_text(tmp_path):
+    nx.write_graphml(nx.DiGraph([("a", "b", {"weight": "1"}), ("b", "a", {"weight": "x"})]), tmp_path / "g.graphml")
+    with pytest.raises(NumericError, match=r"line \d+: 'weight' is not a finite number \(got 'x'"):
+        read(tmp_path / "g.graphml")

@@ -8,7 +8,7 @@ import numpy as np
 from circuitgraph.errors import NumericError, StructureError
 from circuitgraph.ir import ABSENT, Circuit
 from circuitgraph.views.build import Merge, first_of_parallel, graph_circuit
-from circuitgraph.views.columns import column, named_weight, values, weight_column
+from circuitgraph.views.columns import bad_weight, column, named_weight, values, weight_column
 from circuitgraph.views.files.listing import Listing
 
 
@@ -78,14 +78,10 @@ def _given(listing: Listing, weight: str | None) -> np.ndarray:
     if weight is None or weight not in listing.edges:
         return np.ones(n)
     items = values(listing.edges[weight])
-    for k, item in enumerate(items):
-        if item is ABSENT:
-            continue
-        try:
-            weight_column([item], [(listing.pre[k], listing.post[k])])
-        except NumericError as error:
-            got = f"got {item!r}, expected e.g. 1.0"
-            raise NumericError(f"{listing.place(k)}: {weight!r} is not a finite number ({got})") from error
+    bad = bad_weight(items)
+    if bad is not None:
+        got = f"got {items[bad]!r}, expected e.g. 1.0"
+        raise NumericError(f"{listing.place(bad)}: {weight!r} is not a finite number ({got})")
     return weight_column(items, [("", "")] * n)
 
 
