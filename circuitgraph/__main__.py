@@ -105,11 +105,12 @@ def prune(
     projection: Annotated[list[str] | None, typer.Option(help="prune this one only; may be given again")] = None,
     units: Annotated[bool, typer.Option("--units", help="remove whole units instead of slots")] = False,
     seed: Annotated[int, typer.Option(help="of the random score and of finding communities")] = 0,
+    nodes: Nodes = None,
 ) -> None:
     """Remove the slots of each projection that score lowest, and save what is left."""
     if score not in SCORES:
         _fail(f"--score: unknown (got {score!r}, expected one of {', '.join(SCORES)})")
-    circuit = _read(file)
+    circuit = _read(file, nodes)
     from circuitgraph.structural import Prune
     from circuitgraph.structural.torch_names import as_amount
 
@@ -157,7 +158,7 @@ def _there(path: Path) -> Path:
     return path
 
 
-def _read(path: Path, nodes: Path | None = None) -> Circuit:
+def _read(path: Path, nodes: Path | None) -> Circuit:
     return _try(lambda: files.read(_there(path), nodes=nodes))
 
 

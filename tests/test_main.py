@@ -189,6 +189,19 @@ def test_an_edge_list_is_described_reported_and_pruned(tmp_path: Path) -> None:
     assert sorted(cg.load(out).projections[0].weight.tolist()) == [2.0, 3.0]
 
 
+def test_every_command_reads_the_nodes_of_an_edge_list(tmp_path: Path) -> None:
+    edges, nodes = tmp_path / "edges.csv", tmp_path / "nodes.csv"
+    edges.write_text("pre,post,weight\na,b,1\nb,a,2\n")
+    nodes.write_text("label,type\nalone,K\nb,P\na,K\n")
+    out = tmp_path / "p.json"
+    for words in (["describe", edges], ["report", edges], ["convert", edges, out],
+                  ["prune", edges, "--amount", "0.5", "-o", out]):  # fmt: skip
+        result = run(*words, "--nodes", nodes)
+        assert result.exit_code == 0, result.output
+    assert cg.read(out).population("neurons").attributes["type"].tolist() == ["K", "P", "K"]
+    assert cg.read(out).projections[0].weight.tolist() == [2.0]
+
+
 def test_convert_says_what_is_lost_and_asks_first(file: Path) -> None:
     out = file.with_name("c.csv")
     refused(run("convert", file, out), 1, "cannot say all")
