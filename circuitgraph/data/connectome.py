@@ -64,9 +64,12 @@ def connectome(
     """
     names = Named(pre, post, weight, label, transmitter, tuple(keep))
     options: dict[str, Any] = {"merge": merge, "dangling": dangling, "signs": signs, "name": name, "delay": delay}
-    listed = cells if isinstance(cells, Frame) or cells is None else read_table(cells, max_bytes=max_bytes)
+    if isinstance(cells, Frame) or cells is None:
+        listed = cells
+    else:
+        listed = read_table(cells, ids=names.of_cells, max_bytes=max_bytes)
     if isinstance(edges, Frame):
         return circuit_of_edges(edges, listed, names=names, **options)
-    found = read_table(edges, names.of_edges, max_bytes=max_bytes, delimiter=delimiter)
+    found = read_table(edges, names.of_edges, ids=names.ends, max_bytes=max_bytes, delimiter=delimiter)
     with named(edges):
         return circuit_of_edges(found, listed, names=names, attributes={"source": Path(edges).name}, **options)

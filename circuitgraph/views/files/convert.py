@@ -89,8 +89,8 @@ def read(
         listing = arrow.parse(path, kind, limit) if kind in _BINARY and nodes is None else None
         if listing is not None:
             return restored(listing)
-    edges = read_table(path, max_bytes=limit)
-    units = None if nodes is None else read_table(nodes, max_bytes=limit)
+    edges = read_table(path, ids=lambda names: [end for end in ("pre", "post") if end in names], max_bytes=limit)
+    units = None if nodes is None else read_table(nodes, ids=lambda names: [label] * (label in names), max_bytes=limit)
     with named(path):
         return from_pandas(edges, units, **options)
 

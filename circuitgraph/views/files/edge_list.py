@@ -58,9 +58,18 @@ class Named:
             raise StructureError(f"no column for {role} (got {_listed(names)}); pass its name as {role}=")
         return found
 
+    def ends(self, names: Sequence[str]) -> list[str]:
+        """List the columns of an edge table that name cells."""
+        return [self.need("pre", names), self.need("post", names)]
+
+    def of_cells(self, names: Sequence[str]) -> list[str]:
+        """List the columns of a table of cells that name them: one, or none where none is found."""
+        found = self.find("label", names)
+        return [] if found is None else [found]
+
     def of_edges(self, names: Sequence[str]) -> list[str]:
         """List the columns of an edge table that are read."""
-        roles = [self.need("pre", names), self.need("post", names), self.find("weight", names), self._by_edge(names)]
+        roles = [*self.ends(names), self.find("weight", names), self._by_edge(names)]
         kept = [_needed(name, names, "column to keep") for name in self.keep]
         return list(dict.fromkeys(name for name in (*roles, *kept) if name is not None))
 
@@ -133,6 +142,7 @@ def _ends(pre: "pd.Series[Any]", post: "pd.Series[Any]") -> _Ends:
     if (pre_names.dtype == object) != (post_names.dtype == object):
         got = f"got {pre.name!r} of {pre_names.dtype} and {post.name!r} of {post_names.dtype}"
         raise StructureError(f"edges: names of two kinds ({got}, expected numbers or text in both); convert one")
+    pre_names, post_names = _alike(pre_names, post_names)
     labels = pre_names.append(post_names.difference(pre_names, sort=False))
     to_post = labels.get_indexer(post_names)
     first = np.full(len(labels), 2 * len(pre))
@@ -142,6 +152,17 @@ def _ends(pre: "pd.Series[Any]", post: "pd.Series[Any]") -> _Ends:
     rank = np.empty(len(labels), np.int32)
     rank[order] = np.arange(len(order))
     return _Ends(rank[: len(pre_names)][pre_code], rank[to_post][post_code], labels[order])
+
+
+def _alike(a: pd.Index, b: pd.Index) -> tuple[pd.Index, pd.Index]:
+    """Give integers with and without a sign one type that holds all of them; pandas would make floats."""
+    if {a.dtype.kind, b.dtype.kind} != {"i", "u"}:
+        return a, b
+    low, high = min(a.min(), b.min()), max(a.max(), b.max())
+    if low < 0 and high >= 2**63:
+        raise StructureError(f"edges: names of more than 64 bits (got {low} and {high}); write them as text")
+    dtype = np.int64 if high < 2**63 else np.uint64
+    return a.astype(dtype), b.astype(dtype)
 
 
 def _first(codes: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Columns of tables in CSV, TSV, Parquet and Feather files, read through pyarrow where it is there."""
 
+import codecs
 import csv
 import io
 import os
@@ -10,11 +11,18 @@ from typing import IO, Any
 import pandas as pd
 
 from circuitgraph.errors import FileError
+from circuitgraph.views.files.ids import with_ids
 from circuitgraph.views.files.limits import MAX_BYTES, named, opened, too_large
 
 Choose = Callable[[list[str]], Sequence[str]]
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".feather", ".arrow")
 _MAX_HEADER = 1 << 20  # bytes of the first line
+_CHUNK = 1 << 20
+
+
+def none(names: list[str]) -> list[str]:
+    """Choose no column."""
+    return []
 
 
 def every(names: list[str]) -> list[str]:
@@ -29,12 +37,18 @@ def kind_of(path: Path) -> str:
 
 
 def read_table(
-    path: str | os.PathLike[str], choose: Choose = every, *, max_bytes: int = MAX_BYTES, delimiter: str | None = None
+    path: str | os.PathLike[str],
+    choose: Choose = every,
+    *,
+    ids: Choose = none,
+    max_bytes: int = MAX_BYTES,
+    delimiter: str | None = None,
 ) -> pd.DataFrame:
     r"""Read the columns that `choose` picks from the names there are; text comes as categories where there is pyarrow.
 
     CSV is UTF-8 with a header, its columns parted by `delimiter`: a tab in .tsv files and wherever the header has
-    tabs and no comma, else a comma.  CSV may be packed as .gz.
+    tabs and no comma, else a comma.  CSV may be packed as .gz.  Of its columns those that `ids` picks name cells:
+    they are numbers only where no name is lost by that, 007 for one.
 
     Raises:
         FileError: for a file of another kind, damaged, of columns with one name, or larger than `max_bytes` unpacked.
@@ -53,7 +67,7 @@ def read_table(
         if kind not in SUFFIXES:
             raise FileError(f"not a table (got {kind or 'no ending'!r}, expected one of {', '.join(SUFFIXES)})")
         if kind in (".csv", ".tsv", ".txt"):
-            return _read_text(path, choose, max_bytes, delimiter or ("\t" if kind == ".tsv" else None))
+            return _read_text(path, choose, ids, max_bytes, delimiter or ("\t" if kind == ".tsv" else None))
         if path.suffix.lower() == ".gz":
             raise FileError("packed twice (got .gz, expected the file itself); unpack it")
         return _to_pandas(read_arrow(path, kind, choose, max_bytes))
@@ -69,21 +83,47 @@ def need_pyarrow(what: str) -> Any:
     return pyarrow
 
 
-def _read_text(path: Path, choose: Choose, limit: int, delimiter: str | None) -> pd.DataFrame:
-    with opened(path, limit) as file:
-        line = file.readline(_MAX_HEADER)
-    header = line.decode("utf-8-sig")
-    delimiter = delimiter or ("\t" if "\t" in header and "," not in header else ",")
-    chosen = _chosen(_fields(header, delimiter), choose)
+def _read_text(path: Path, choose: Choose, ids: Choose, limit: int, delimiter: str | None) -> pd.DataFrame:
+    try:
+        with opened(path, limit) as file:
+            line = file.readline(_MAX_HEADER)
+        header = line.decode("utf-8-sig")
+        delimiter = delimiter or ("\t" if "\t" in header and "," not in header else ",")
+        names = _fields(header, delimiter)
+        chosen = _chosen(names, choose)
+        return _columns(path, chosen, list(ids(names)), limit, delimiter)
+    except UnicodeError:
+        _need_utf8(path, limit)
+        raise
+
+
+def _columns(path: Path, chosen: list[str], ids: list[str], limit: int, delimiter: str) -> pd.DataFrame:
     try:
         import pyarrow as pa
     except ImportError:
-        return _with_pandas(path, chosen, limit, delimiter)
+        return with_ids(_with_pandas(path, chosen, ids, limit, delimiter), ids)
     try:
-        return _with_arrow(path, chosen, limit, delimiter, True)
+        table = _with_arrow(path, chosen, ids, limit, delimiter, True)
     except pa.ArrowInvalid:
+        _need_utf8(path, limit)
         # Only one thread knows the number of the row that it complains about.
-        return _with_arrow(path, chosen, limit, delimiter, False)
+        table = _with_arrow(path, chosen, ids, limit, delimiter, False)
+    if any("binary" in str(kind) for kind in table.schema.types):  # what arrow makes of text that is not UTF-8
+        _need_utf8(path, limit)
+    return with_ids(_to_pandas(table), ids)
+
+
+def _need_utf8(path: Path, limit: int) -> None:
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
+    with opened(path, limit) as file:
+        while chunk := file.read(_CHUNK):
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                line += error.object[: error.start].count(b"\n")
+                got = f"got {error.object[error.start : error.start + 4]!r}, expected UTF-8"
+                raise FileError(f"line {line}: text of another encoding ({got}); convert the file") from error
+            line += chunk.count(b"\n")
 
 
 def _fields(header: str, delimiter: str) -> list[str]:
@@ -95,12 +135,13 @@ def _fields(header: str, delimiter: str) -> list[str]:
         raise FileError(f"line 1: not a header ({error}, expected the names of the columns)") from error
 
 
-def _with_arrow(path: Path, chosen: list[str], limit: int, delimiter: str, threads: bool) -> pd.DataFrame:
+def _with_arrow(path: Path, chosen: list[str], ids: list[str], limit: int, delimiter: str, threads: bool) -> Any:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     convert = arrow_csv.ConvertOptions(
         include_columns=chosen,
+        column_types=dict.fromkeys(ids, pa.dictionary(pa.int32(), pa.string())),
         auto_dict_encode=True,
         auto_dict_max_cardinality=1 << 20,
         timestamp_parsers=[],
@@ -109,21 +150,21 @@ def _with_arrow(path: Path, chosen: list[str], limit: int, delimiter: str, threa
         quoted_strings_can_be_null=False,
     )
     with opened(path, limit) as file:
-        table = arrow_csv.read_csv(
+        return arrow_csv.read_csv(
             pa.PythonFile(file, mode="r"),
             read_options=arrow_csv.ReadOptions(use_threads=threads, block_size=1 << 23),
             parse_options=arrow_csv.ParseOptions(delimiter=delimiter),
             convert_options=convert,
         )
-    return _to_pandas(table)
 
 
-def _with_pandas(path: Path, chosen: list[str], limit: int, delimiter: str) -> pd.DataFrame:
+def _with_pandas(path: Path, chosen: list[str], ids: list[str], limit: int, delimiter: str) -> pd.DataFrame:
     with opened(path, limit) as file:
         text: IO[Any] = file
         table = pd.read_csv(
             text,
             usecols=chosen,
+            dtype=dict.fromkeys(ids, str),
             sep=delimiter,
             keep_default_na=False,
             na_values=[""],
