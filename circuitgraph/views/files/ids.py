@@ -25,7 +25,7 @@ def with_ids(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """
     text = {name: table[name].astype("category") for name in columns}
     said = {name: series.cat.categories.astype(str).str.strip() for name, series in text.items()}
-    dtype = _integers([v for names in said.values() if _all(names, _WHOLE) for v in names])
+    dtype = _integers([v for names in said.values() if _all(names, _WHOLE) for v in names.to_numpy(object)])
     if dtype is None or any(_must_stay(names) for names in said.values()):
         return table.assign(**text)
     return table.assign(**{name: _numbers(text[name], said[name], dtype) for name in columns})
@@ -50,7 +50,8 @@ def _numbers(series: "pd.Series[Any]", said: pd.Index, dtype: type[np.integer[An
     codes = series.cat.codes.to_numpy()
     if not len(said) or (codes < 0).any() or not _all(said, _NUMBER):
         return series
-    found = np.array(list(map(int, said)), dtype) if _all(said, _WHOLE) else np.array(list(map(float, said)))
+    whole = _all(said, _WHOLE)
+    found = np.array(list(map(int if whole else float, said.to_numpy(object))), dtype if whole else np.float64)
     return pd.Series(found[codes], index=series.index)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pandas as pd
 
 from circuitgraph.errors import FileError
@@ -102,6 +103,16 @@ def _columns(path: Path, chosen: list[str], ids: list[str], limit: int, delimite
         import pyarrow as pa
     except ImportError:
         return with_ids(_with_pandas(path, chosen, ids, limit, delimiter), ids)
+    if ids and not _zeros_lead(path, limit, delimiter):  # 3 million rows: 1.4 s, else 3 s (2 cores)
+        table = _as_arrow(path, chosen, [], limit, delimiter)
+        if all(table.schema.field(name).type == pa.int64() for name in ids):
+            return _to_pandas(table)
+    return with_ids(_to_pandas(_as_arrow(path, chosen, ids, limit, delimiter)), ids)
+
+
+def _as_arrow(path: Path, chosen: list[str], ids: list[str], limit: int, delimiter: str) -> Any:
+    import pyarrow as pa
+
     try:
         table = _with_arrow(path, chosen, ids, limit, delimiter, True)
     except pa.ArrowInvalid:
@@ -110,7 +121,21 @@ def _columns(path: Path, chosen: list[str], ids: list[str], limit: int, delimite
         table = _with_arrow(path, chosen, ids, limit, delimiter, False)
     if any("binary" in str(kind) for kind in table.schema.types):  # what arrow makes of text that is not UTF-8
         _need_utf8(path, limit)
-    return with_ids(_to_pandas(table), ids)
+    return table
+
+
+def _zeros_lead(path: Path, limit: int, delimiter: str) -> bool:
+    """Tell whether any cell may begin with 0; all others are integers only as they print."""
+    before = np.zeros(256, bool)
+    before[list(f'\n\r\t "-{delimiter}'.encode())] = True
+    last = b"\n"
+    with opened(path, limit) as file:
+        while chunk := file.read(_CHUNK):
+            a = np.frombuffer(last + chunk, np.uint8)
+            if before[a[:-1][a[1:] == ord("0")]].any():
+                return True
+            last = chunk[-1:]
+    return False
 
 
 def _need_utf8(path: Path, limit: int) -> None:
