@@ -103,7 +103,7 @@ def _columns(path: Path, chosen: list[str], ids: list[str], limit: int, delimite
         import pyarrow as pa
     except ImportError:
         return with_ids(_with_pandas(path, chosen, ids, limit, delimiter), ids)
-    if ids and not _zeros_lead(path, limit, delimiter):  # 3 million rows: 1.4 s, else 3 s (2 cores)
+    if ids and not _zeros_lead(path, limit, delimiter):  # then twice as fast
         table = _as_arrow(path, chosen, [], limit, delimiter)
         if all(table.schema.field(name).type == pa.int64() for name in ids):
             return _to_pandas(table)
@@ -125,16 +125,19 @@ def _as_arrow(path: Path, chosen: list[str], ids: list[str], limit: int, delimit
 
 
 def _zeros_lead(path: Path, limit: int, delimiter: str) -> bool:
-    """Tell whether any cell may begin with 0; all others are integers only as they print."""
-    before = np.zeros(256, bool)
+    """Tell whether any cell may begin with 0 and a digit, with 0x or -0: all others are integers only as they print."""
+    before, odd = np.zeros(256, bool), np.zeros(256, bool)
     before[list(f'\n\r\t "-{delimiter}'.encode())] = True
+    odd[list(b"0123456789xX")] = True
     last = b"\n"
     with opened(path, limit) as file:
         while chunk := file.read(_CHUNK):
             a = np.frombuffer(last + chunk, np.uint8)
-            if before[a[:-1][a[1:] == ord("0")]].any():
+            zero = np.flatnonzero(a[1:-1] == ord("0"))
+            zero = zero[before[a[zero]]]
+            if (odd[a[zero + 2]] | (a[zero] == ord("-"))).any():
                 return True
-            last = chunk[-1:]
+            last = (last + chunk)[-2:]
     return False
 
 
