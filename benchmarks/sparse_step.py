@@ -3,7 +3,8 @@
 python benchmarks/sparse_step.py             prints
 python benchmarks/sparse_step.py --json      writes benchmarks/results/sparse_step.jsonl as well
 
-Everything is float32 on random wiring (Erdős–Rényi), a batch of 128.  What is compared:
+Everything is float32 on random wiring (Erdős–Rényi), a batch of 128.  All comparisons are made again in every pass,
+minutes apart, since a shared machine is slower in some minutes than in others.  What is compared:
 
 training step  push, pull, pair and a step of SGD: dense products with a mask, by hand and as torch modules write it;
                torch's own sparse matrices (CSR both ways, sampled_addmm); SparseProp, where it is installed; ours, as a
@@ -39,6 +40,8 @@ BATCH, SHARE, RATE = 128, 0.05, 1e-3
 
 Variants = dict[str, Callable[[], object]]
 """What is compared, by name; the first is what the others are measured by."""
+Times = dict[str, list[float]]
+"""Milliseconds of every turn, by the name of the variant."""
 
 
 def kernel_for(n: int, density: float, learns: Learns) -> Kernel:
@@ -176,9 +179,12 @@ def cases(sizes: list[int]) -> Iterator[tuple[str, Callable[[int, float], Varian
             yield "update", update, n, density
 
 
-def measure(what: str, variants: Variants, n: int, density: float, rounds: int, seconds: float) -> list[dict[str, Any]]:
+def measure(variants: Variants, rounds: int, seconds: float) -> Times:
     with torch.no_grad():
-        taken = interleave(variants, rounds=rounds, seconds=seconds / len(variants), turn_seconds=TURN)
+        return interleave(variants, rounds=rounds, seconds=seconds / len(variants), turn_seconds=TURN)
+
+
+def lines_of(what: str, taken: Times, n: int, density: float) -> list[dict[str, Any]]:
     base = statistics.median(next(iter(taken.values())))
     return [
         {
@@ -202,17 +208,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", nargs="?", type=Path, const=RESULTS, help="write JSON lines (to the results folder)")
     parser.add_argument("--sizes", default="1024,4096", help="neurons on either side")
-    parser.add_argument("--rounds", type=int, default=101)
-    parser.add_argument("--seconds", type=float, default=20.0, help="about how long each comparison may take")
+    parser.add_argument("--rounds", type=int, default=101, help="turns of each variant in a pass, at most")
+    parser.add_argument("--seconds", type=float, default=20.0, help="about how long each comparison may take in a pass")
+    parser.add_argument("--passes", type=int, default=3, help="how often all is compared; medians are over all turns")
     given = parser.parse_args()
     torch.set_flush_denormal(True)
     cg.tune_allocator()
+    taken: dict[tuple[str, int, float], Times] = {}
+    for turn in range(given.passes):
+        for what, make, n, density in cases([int(n) for n in given.sizes.split(",")]):
+            print(f"pass {turn + 1} of {given.passes}: {what}, {n} neurons, {100 * density:g} %", flush=True)
+            known = taken.setdefault((what, n, density), {})
+            for variant, ms in measure(make(n, density), given.rounds, given.seconds).items():
+                known.setdefault(variant, []).extend(ms)
+                print(f"    {variant:<40}{statistics.median(ms):10.3f} ms", flush=True)
     lines = []
-    for what, make, n, density in cases([int(n) for n in given.sizes.split(",")]):
-        print(f"{what}, {n} neurons, {100 * density:g} %, batch {BATCH}", flush=True)
-        for line in measure(what, make(n, density), n, density, given.rounds, given.seconds):
+    for (what, n, density), times in taken.items():
+        print(f"{what}, {n} neurons, {100 * density:g} %, batch {BATCH}")
+        for line in lines_of(what, times, n, density):
             lines.append(line)
-            print(f"    {line['variant']:<40}{line['ms']:10.3f} ms {line['times_faster']:8.2f}x", flush=True)
+            print(f"    {line['variant']:<40}{line['ms']:10.3f} ms {line['times_faster']:8.2f}x")
     if given.json:
         given.json.write_text("".join(json.dumps(line) + "\n" for line in lines))
 

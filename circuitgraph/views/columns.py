@@ -3,7 +3,7 @@
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import chain, repeat
-from operator import is_
+from operator import is_, is_not
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from circuitgraph.ir import ABSENT
 from circuitgraph.ir.value import Absent
 
 _PLAIN: dict[type, type] = {bool: np.bool_, int: np.int64, float: np.float64}
+AT_ONCE = 4096
+"""Rows that are looked at twice while they are in the cache."""
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -47,7 +49,38 @@ def columns_of(rows: Sequence[Mapping[str, Any]], where: str, skip: str | None =
         {'a': array([1, ABSENT], dtype=object), 'b': array([ABSENT, 'x'], dtype=object)}
     """
     names = [name for name in dict.fromkeys(chain.from_iterable(rows)) if name != skip]
-    return {name: column((row.get(name, ABSENT) for row in rows), f"{where} attribute {name!r}") for name in names}
+    return {name: column(cells(rows, name), f"{where} attribute {name!r}") for name in names}
+
+
+def cells(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    """Give one attribute of every row, ABSENT where there is none.
+
+    Example:
+        >>> cells([{"a": 1}, {"b": "x"}], "a")
+        [1, ABSENT]
+    """
+    get: Any = dict.get
+    try:
+        return [*map(get, rows, repeat(name), repeat(ABSENT))]
+    except TypeError:  # other mappings
+        return [row.get(name, ABSENT) for row in rows]
+
+
+def alone(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[list[Any], bool]:
+    """Give one attribute of every row, as `cells` does, and tell whether no row has another one.
+
+    Example:
+        >>> alone([{"a": 1}, {}], "a"), alone([{"b": 2}], "a")
+        (([1, ABSENT], True), ([ABSENT], False))
+    """
+    given: list[Any] = []
+    others = 0
+    for first in range(0, len(rows), AT_ONCE):
+        here = rows[first : first + AT_ONCE]
+        found = cells(here, name)
+        others += sum(map(len, here)) - sum(map(is_not, found, repeat(ABSENT)))
+        given += found
+    return given, not others
 
 
 def values(a: np.ndarray) -> list[Any]:
@@ -127,10 +160,11 @@ def bad_weight(items: Sequence[Any]) -> int | None:
 
 def _plain_weights(items: Sequence[Any]) -> np.ndarray | None:
     """Read Python's numbers at once; None where there is anything else."""
-    if not set(map(type, items)) <= {float, int, Absent}:
+    kinds = set(map(type, items))
+    if not kinds <= {float, int, Absent}:
         return None
     try:
-        out = np.array([1.0 if w is ABSENT else w for w in items] if absent_in(items) else items, dtype=np.float64)
+        out = np.array([1.0 if w is ABSENT else w for w in items] if Absent in kinds else items, dtype=np.float64)
     except OverflowError:
         return None
     return out if np.isfinite(out).all() else None

@@ -12,7 +12,7 @@ from circuitgraph.graphs.arrays import Arrays
 from circuitgraph.ir import ABSENT, Circuit
 from circuitgraph.views import assemble
 from circuitgraph.views.build import positions
-from circuitgraph.views.columns import column, columns_of
+from circuitgraph.views.columns import cells, column, columns_of
 from circuitgraph.views.derived import Derived
 from circuitgraph.views.edges import Edges, edge_list
 from circuitgraph.views.pairs import Level, check_level
@@ -262,5 +262,5 @@ def reweighted(graph: Graph, circuit: Circuit, **options: Any) -> Graph:
 def _columns(rows: list[Mapping[str, Any]], kept: Any, where: str) -> dict[str, np.ndarray]:
     if kept is True:
         return columns_of(rows, where)
-    found = {name: [row.get(name, ABSENT) for row in rows] for name in kept or ()}
+    found = {name: cells(rows, name) for name in kept or ()}
     return {name: column(given, where) for name, given in found.items() if any(v is not ABSENT for v in given)}

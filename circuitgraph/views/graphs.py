@@ -10,7 +10,7 @@ from circuitgraph.errors import StructureError
 from circuitgraph.ir import ABSENT, Circuit
 from circuitgraph.views import tables
 from circuitgraph.views.build import Merge, first_of_parallel, graph_circuit
-from circuitgraph.views.columns import absent_in, column, columns_of, rows_of, weight_column
+from circuitgraph.views.columns import absent_in, alone, column, columns_of, rows_of, weight_column
 from circuitgraph.views.pairs import MAX_EDGES, Level, check_level, check_size
 from circuitgraph.views.walk import EdgeNames, fill_rows, walk
 
@@ -56,13 +56,13 @@ def from_networkx(
     pre, post, data = found.pre, found.post, found.data
     edges = EdgeNames(found.names, pre, post)
     first, pair = first_of_parallel(edges, pre, post, merge)
-    given = [ABSENT] * len(data) if weight is None else [d.get(weight, ABSENT) for d in data]
+    given, bare = ([ABSENT] * len(data), False) if weight is None else alone(data, weight)
     total = weight_column(given, edges)
     if len(first) < len(pair):
         total = np.bincount(pair, total, len(first))
         pre, post = pre[first], post[first]
         data, given = ([items[k] for k in first.tolist()] for items in (data, given))
-    edge_columns = columns_of(data, "edge", skip=weight)
+    edge_columns = {} if bare else columns_of(data, "edge", skip=weight)
     if weight is not None and absent_in(given):
         edge_columns[weight] = column(given, f"edge attribute {weight!r}")
     nodes = {label: column(found.names, "node"), **columns}

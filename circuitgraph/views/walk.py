@@ -1,6 +1,6 @@
 """What a networkx graph holds, as lists and arrays, without a Python object made per edge."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any, overload
@@ -63,14 +63,14 @@ def walk(graph: nx.Graph) -> Walk:
     index = dict(zip(names, range(len(names)), strict=True))
     rows = [row for _, row in graph.adjacency()]
     if graph.is_multigraph():
-        ends = [post for row in rows for post, keyed in row.items() for _ in keyed]
+        ends: Iterable[Hashable] = (post for row in rows for post, keyed in row.items() for _ in keyed)
         data = [d for row in rows for keyed in row.values() for d in keyed.values()]
         lengths = [sum(map(len, row.values())) for row in rows]
     else:
-        ends = [*chain.from_iterable(rows)]
+        ends = chain.from_iterable(rows)
         data = [d for row in rows for d in row.values()]
         lengths = [*map(len, rows)]
-    post = np.fromiter(map(index.__getitem__, ends), np.int64, len(ends))
+    post = np.fromiter(map(index.__getitem__, ends), np.int64, sum(lengths))
     return Walk(names, np.array(lengths, dtype=np.int64), post, data)
 
 
