@@ -48,7 +48,7 @@ class KernelSettings(BaseModel):
     sizes: tuple[PositiveInt, ...] = Field((1024, 4096), min_length=1, description="neurons on either side")
     batches: tuple[PositiveInt, ...] = Field((128,), min_length=1)
     precision: tuple[Literal["fp32", "bf16"], ...] = Field(("fp32", "bf16"), min_length=1)
-    rounds: int = Field(15, ge=2, description="calls that a median is taken of, at most")
+    rounds: int = Field(45, ge=2, description="turns that a median is taken of, at most")
     seconds: float = Field(600.0, gt=0, description="about how long the measurements may take, without making wiring")
 
     @property

@@ -1,3 +1,5 @@
+from collections import UserDict, defaultdict
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 
 import circuitgraph as cg
 from circuitgraph.errors import NumericError, ShapeError, StructureError, UnknownNameError
-from circuitgraph.views import from_networkx, to_networkx
+from circuitgraph.views import columns, from_networkx, to_networkx
 
 LABELS = st.one_of(st.text(max_size=3), st.integers(-3, 3), st.tuples(st.integers(0, 2), st.text(max_size=1)))
 VALUES = st.one_of(
@@ -90,6 +92,21 @@ def test_another_attribute_can_be_the_weight():
     circuit = from_networkx(graph, weight="synapses")
     assert circuit.projections[0].weight.tolist() == [3.0]
     assert nx.utils.graphs_equal(to_networkx(circuit, weight="synapses"), graph)
+
+
+@pytest.mark.parametrize("at", [0, 4])
+@pytest.mark.parametrize("kind", [dict, UserDict, lambda data: defaultdict(list, data)], ids=str)
+def test_an_attribute_of_a_single_edge_is_kept_whatever_mapping_holds_it(kind, at, monkeypatch):
+    monkeypatch.setattr(columns, "AT_ONCE", 2)
+    graph = nx.path_graph(6, create_using=nx.DiGraph)
+    for u, v in [*graph.edges][:4]:
+        graph[u][v]["weight"] = 2.0
+    u, v = [*graph.edges][at]
+    graph._succ[u][v] = graph._pred[v][u] = kind({"sign": -1})
+    projection = from_networkx(graph).projections[0]
+    assert [k for k, sign in enumerate(projection.attributes["sign"]) if sign == -1] == [at]
+    assert projection.weight.tolist() == [1.0 if k in (at, 4) else 2.0 for k in range(5)]
+    assert list(graph[u][v]) == ["sign"]
 
 
 def test_an_undirected_edge_becomes_both_directions_and_a_loop_one():
