@@ -1,4 +1,5 @@
 from collections import UserDict, defaultdict
+from functools import partial
 
 import networkx as nx
 import numpy as np
@@ -95,7 +96,7 @@ def test_another_attribute_can_be_the_weight():
 
 
 @pytest.mark.parametrize("at", [0, 4])
-@pytest.mark.parametrize("kind", [dict, UserDict, lambda data: defaultdict(list, data)], ids=str)
+@pytest.mark.parametrize("kind", [dict, UserDict, partial(defaultdict, list)], ids=["dict", "UserDict", "defaultdict"])
 def test_an_attribute_of_a_single_edge_is_kept_whatever_mapping_holds_it(kind, at, monkeypatch):
     monkeypatch.setattr(columns, "AT_ONCE", 2)
     graph = nx.path_graph(6, create_using=nx.DiGraph)
