@@ -115,6 +115,8 @@ class Kernel(nn.Module, ABC):
     ) -> Callable[[], None]:
         """Prepare a local change of weights; the function returned makes it, in place, and needs no more memory.
 
+        Activity may be read only then, so it has to stay until then.
+
         w[k] += gain[m] * (pair(x, g)[k] + decay[m] * w[k] + shift[m])   for every slot k of postsynaptic end m;
         then, with `unit_norm`, the weights of each end are divided by their Euclidean norm (0 stays 0).
 

@@ -13,7 +13,15 @@ TILES = {
     "short registers": Shape(4, 3, 8),
     "long registers": Shape(8, 3, 16),
 }
-SHAPES = [(1, 1, 1), (5, 3, 2), (8, 48, 4), (100, 77, 3), (300, 1000, 37), (9, 2000, products.MOST_SAMPLES)]
+SHAPES = [
+    (1, 1, 1),
+    (5, 3, 2),
+    (8, 48, 4),
+    (40, 64, 32),
+    (100, 77, 3),
+    (300, 1000, 37),
+    (9, 2000, products.MOST_SAMPLES),
+]
 
 
 @pytest.fixture(autouse=True, params=TILES)
@@ -49,6 +57,19 @@ def test_entries_are_those_of_the_product(
         x, g = (t.t().contiguous().t() for t in (x, g))
     assert products.fits(x, g)
     torch.testing.assert_close(entries.dots(x, g).double(), found, rtol=0, atol=2e-6 * shape[2] ** 0.5 * 8)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 1.0])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_entries_keep_to_their_places(share: float, threads: int) -> None:
+    entries, _, x, g, found = draw(200, 900, 16, torch.float32, share=share)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        met = entries.dots(x, g)
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(met.double(), found, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from circuitgraph.kernels.cpu.lanes import I16, I64, features
+from circuitgraph.kernels.cpu.lanes import I16, I32, I64, features
 from circuitgraph.kernels.cpu.tasks import loop, peek, take_task
 from circuitgraph.machine_code import kept
 
@@ -57,24 +57,29 @@ def expand_loop() -> Callable[[int], None]:
 
 
 @intrinsic
-def squeeze(context: Any, numbers: Any, bits: Any, words: Any, out: Any) -> Any:
-    """Copy the numbers whose bits are set to `out`, side by side; it is written up to 15 numbers further."""
+def squeeze(context: Any, numbers: Any, bits: Any, words: Any, out: Any, end: Any) -> Any:
+    """Copy the numbers whose bits are set to `out`, side by side; nothing is written from `end` on."""
 
     def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        numbers, bits, words, out = arguments
+        numbers, bits, words, out, end = arguments
         kind = ir.FunctionType(_NUMBERS, [_NUMBERS, _NUMBERS, _BITS])
         compress = b.module.declare_intrinsic("llvm.x86.avx512.mask.compress.v16f32", (), kind)
 
         def move(word: Any, at: Any, there: Any) -> None:
             found = b.load(b.inttoptr(b.add(numbers, b.mul(word, I64(64))), _NUMBERS.as_pointer()))
             found.align = 4
-            zeros = ir.Constant(_NUMBERS, [0.0] * 16)
-            b.store(b.call(compress, [found, zeros, there]), b.inttoptr(at, _NUMBERS.as_pointer())).align = 4
+            found = b.call(compress, [found, ir.Constant(_NUMBERS, [0.0] * 16), there])
+            left = b.ashr(b.sub(end, at), I64(2))
+            with b.if_else(b.icmp_signed(">=", left, I64(16))) as (inside, at_the_end):
+                with inside:
+                    b.store(found, b.inttoptr(at, _NUMBERS.as_pointer())).align = 4
+                with at_the_end:
+                    _store_first(b, found, at, left)
 
         _each_word(b, bits, words, out, move)
         return context.get_dummy_value()
 
-    return types.void(*[types.intp] * 4), generate
+    return types.void(*[types.intp] * 5), generate
 
 
 @intrinsic
@@ -88,12 +93,12 @@ def expand(context: Any, values: Any, bits: Any, words: Any, out: Any, step: Any
         values, bits, words, out, step = arguments
         single = ir.FloatType().as_pointer()
         kind = ir.FunctionType(_NUMBERS, [single, _BITS, _NUMBERS])
-        read = b.module.declare_intrinsic("llvm.masked.expandload.v16f32", (), kind)
+        load = b.module.declare_intrinsic("llvm.masked.expandload.v16f32", (), kind)
 
         def move(word: Any, at: Any, there: Any) -> None:
-            zeros = ir.Constant(_NUMBERS, [0.0] * 16)
+            found = b.call(load, [b.inttoptr(at, single), there, ir.Constant(_NUMBERS, [0.0] * 16)])
             target = b.inttoptr(b.add(out, b.mul(word, step)), _NUMBERS.as_pointer())
-            b.store(b.call(read, [b.inttoptr(at, single), there, zeros]), target).align = 4
+            b.store(found, target).align = 4
 
         _each_word(b, bits, words, values, move)
         return context.get_dummy_value()
@@ -109,3 +114,14 @@ def _each_word(b: Any, bits: Any, words: Any, listed: Any, move: Callable[[Any, 
         at = b.load(place)
         move(word, at, b.bitcast(there, _BITS))
         b.store(b.add(at, b.mul(b.zext(b.ctpop(there), I64), I64(4))), place)
+
+
+def _store_first(b: Any, numbers: Any, at: Any, count: Any) -> None:
+    """Emit a store of the first numbers, fewer than 16."""
+    words = ir.VectorType(I32, 16)
+    single = b.insert_element(ir.Constant(words, ir.Undefined), b.trunc(count, I32), I32(0))
+    many = b.shuffle_vector(single, ir.Constant(words, ir.Undefined), ir.Constant(words, [0] * 16))
+    kind = ir.FunctionType(ir.VoidType(), [_NUMBERS, _NUMBERS.as_pointer(), I32, _BITS])
+    store = cgutils.get_or_insert_function(b.module, kind, "llvm.masked.store.v16f32.p0")
+    there = b.icmp_unsigned("<", ir.Constant(words, list(range(16))), many)
+    b.call(store, [numbers, b.inttoptr(at, _NUMBERS.as_pointer()), I32(4), there])

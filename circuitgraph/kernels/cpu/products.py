@@ -14,57 +14,18 @@ from torch import Tensor
 
 from circuitgraph.kernels.cpu.bits import squeeze
 from circuitgraph.kernels.cpu.lanes import BF16, F32, has_pairs
+from circuitgraph.kernels.cpu.panels import Panels, fill, wait
 from circuitgraph.kernels.cpu.registers import tile_product, tile_shape
-from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
+from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, prefetch, take_task
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wiring import INDICES
 
 BLOCK, CHUNK = 128, 384
 """Columns after which it is known where entries begin; columns whose tiles are kept at a time, in 12 kB."""
-MOST_ROWS = 128
-"""Rows in one task, at most."""
+MOST_ROWS, SIDE = 128, 16
+"""Rows in one task, at most; rows whose errors are packed side by side."""
 MOST_SAMPLES = 512
 """Beyond this batch, the activity of a chunk fits no second cache of 1 MB."""
-
-
-def pack(x: Tensor, lanes: int) -> Tensor:
-    """Lay neurons side by side, sample after sample; bfloat16 by two samples.  Shape: (B, N) -> (panels, B, lanes)."""
-    pairs = x.dtype == torch.bfloat16
-    panels, steps = -(-x.shape[1] // lanes), -(-len(x) // 2) if pairs else len(x)
-    out = torch.empty(panels, steps, lanes, dtype=torch.int32)
-    run(
-        pack_loop("u2" if pairs else "u4", lanes), panels, x=x.data_ptr(), sample=x.stride(0) * x.element_size(),
-        neuron=x.stride(1) * x.element_size(), batch=len(x), neurons=x.shape[1], out=out.data_ptr(), steps=steps,
-    )  # fmt: skip
-    return out
-
-
-@loop("x sample neuron batch neurons out steps")
-def pack_loop(word: str, lanes: int) -> Callable[[int], None]:
-    """Copy one panel a task, zero where neurons or samples end; strides of x are in bytes."""
-    pairs = word == "u2"
-
-    def copy(p: int) -> None:
-        x, sample, neuron, batch, steps = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 8)
-        task = take_task(p)
-        while task < peek(p, 1):
-            out, here = pointer("u4", peek(p, 7) + 4 * task * steps * lanes), x + task * lanes * neuron
-            used = min(lanes, peek(p, 6) - task * lanes)
-            for k in range(steps):
-                for i in range(used):
-                    at = here + i * neuron
-                    if not pairs:
-                        out[k * lanes + i] = pointer(word, at + k * sample)[0]
-                    elif 2 * k + 1 < batch:
-                        low, high = pointer(word, at + 2 * k * sample)[0], pointer(word, at + (2 * k + 1) * sample)[0]
-                        out[k * lanes + i] = low | (high << 16)
-                    else:
-                        out[k * lanes + i] = pointer(word, at + 2 * k * sample)[0]
-                for i in range(used, lanes):
-                    out[k * lanes + i] = 0
-            task = take_task(p)
-
-    return copy
 
 
 def fits(x: Tensor, g: Tensor) -> bool:
@@ -78,67 +39,105 @@ def product(
     """Prepare the product of two activities, of which entries go to `out` or, with factors, change what is there.
 
     `begins` (blocks + 1, rows) says where the entries of each BLOCK columns begin, `where` is the column of each (E,)
-    or, with long registers, bits (rows, words); the factors are those of `use`.  It needs no memory when it runs.
+    or, with long registers, bits (rows, words); the factors are those of `change`.  It needs no memory when it runs,
+    which is when activity is read.
 
     Shape: x (B, columns), g (B, rows), out (E,) float32.
     """
     shape, pairs, threads = tile_shape(), x.dtype == torch.bfloat16 and has_pairs(), torch.get_num_threads()
-    x, g = (pack(t if pairs else t.float(), lanes) for t, lanes in ((x, shape.columns), (g, shape.rows)))
+    before, after = (Panels(t if pairs else t.float(), lanes) for t, lanes in ((x, shape.columns), (g, SIDE)))
     n_rows = begins.shape[1]
     each = min(MOST_ROWS, -(-n_rows // (4 * threads * shape.rows)) * shape.rows)
-    room = torch.empty(threads, (shape.rows + 1) * CHUNK + 16 + MOST_ROWS)
+    room = torch.empty(threads, (shape.rows + 1) * CHUNK + MOST_ROWS)
     index, words = ("bits", where.shape[1]) if where.ndim == 2 else (INDICES[where.dtype][1], 0)
     code = product_loop(BF16 if pairs else F32, index, *shape)
 
     def ready() -> None:
         gain, keep, shift = [f.data_ptr() for f in factors] or [0, 0, 0]
         run(
-            code, -(-n_rows // each), seats=threads, x=x.data_ptr(), g=g.data_ptr(), steps=x.shape[1], panels=len(x),
-            rows=n_rows, each=each, room=room.data_ptr(), size=4 * room.stride(0), begins=begins.data_ptr(),
-            blocks=len(begins) - 1, where=where.data_ptr(), words=words, out=out.data_ptr(), gain=gain, keep=keep,
-            shift=shift, unit=int(unit_norm), seat=0,
+            code, -(-n_rows // each), seats=threads, x=before.record(), g=after.record(), steps=before.steps,
+            columns=before.neurons, rows=n_rows, each=each, room=room.data_ptr(), size=4 * room.stride(0),
+            begins=begins.data_ptr(), blocks=len(begins) - 1, where=where.data_ptr(), words=words, out=out.data_ptr(),
+            gain=gain, keep=keep, shift=shift, unit=int(unit_norm), seat=0,
         )  # fmt: skip
 
     return ready
 
 
-@loop("x g steps panels rows each room size begins blocks where words out gain keep shift unit seat")
+@loop("x g steps columns rows each room size begins blocks where words out gain keep shift unit seat")
 def product_loop(kind: int, index: str, high: int, vectors: int, width: int) -> Callable[[int], None]:
     """Multiply `high` rows by a chunk of columns at a time; tasks are `each` rows.
 
     `room` holds the tiles and the sums of squares of each thread, `size` bytes.
     """
-    lanes, word, step = vectors * width, 4, 4 * high
-    per_chunk, collect = CHUNK // lanes, by_bits if index == "bits" else by_columns(index)
+    collect = by_bits if index == "bits" else by_columns(index)
+    multiply_rows = rows_of_tiles(kind, high, vectors, width)
 
     def multiply(p: int) -> None:
-        steps, panels, n_rows, each, gain = peek(p, 4), peek(p, 5), peek(p, 6), peek(p, 7), peek(p, 15)
-        begins, blocks, where = peek(p, 10), peek(p, 11), (peek(p, 12), peek(p, 13))
-        factors = pointer("f4", gain), pointer("f4", peek(p, 16)), pointer("f4", peek(p, 17)), gain != 0
-        room, out = peek(p, 8) + take_task(p + 8 * 19) * peek(p, 9), pointer("f4", peek(p, 14))
-        there = room + 4 * high * CHUNK
-        found, totals = pointer("f4", there), pointer("f4", there + 4 * (CHUNK + 16))
+        steps, columns, n_rows, each, changes = peek(p, 4), peek(p, 5), peek(p, 6), peek(p, 7), peek(p, 15) != 0
+        begins, blocks, where, out = peek(p, 10), peek(p, 11), (peek(p, 12), peek(p, 13)), peek(p, 14)
+        room = peek(p, 8) + take_task(p + 8 * 19) * peek(p, 9)
+        found, totals = room + 4 * high * CHUNK, pointer("f4", room + 4 * high * CHUNK + 4 * CHUNK)
+        before, errors = filled(peek(p, 2), peek(p, 3))
         task = take_task(p)
         while task < peek(p, 1):
             start, last = task * each, min(n_rows, (task + 1) * each)
             for i in range(each):
                 totals[i] = 0
-            for first in range(0, panels, per_chunk):
-                here, after = row_of(begins, blocks, n_rows, first * lanes)
+            for column in range(0, columns, CHUNK):
+                here, after = row_of(begins, blocks, n_rows, column)
                 for top in range(start, last, high):
-                    errors = peek(p, 3) + 4 * steps * top
-                    for q in range(first, min(panels, first + per_chunk)):
-                        x, to = peek(p, 2) + 4 * steps * lanes * q, room + 4 * lanes * (q - first)
-                        tile_product(kind, high, vectors, width, step, word, x, errors, steps, to, 4 * CHUNK, 0)
-                    for r in range(top, min(top + high, last)):
-                        e, end = peek(here, r), peek(after, r)
-                        collect(room + 4 * CHUNK * (r - top), where, r, first * lanes, e, end, there)
-                        totals[r - start] += use(found, out, e, end, r, factors)
+                    rows = range(top, min(top + high, last))
+                    for r in rows:
+                        ask(out + 4 * peek(here, r), out + 4 * peek(after, r))
+                    g = errors + 4 * (steps * (top // SIDE * SIDE) + top % SIDE)
+                    multiply_rows(before + 4 * steps * column, g, steps, min(columns - column, CHUNK), room)
+                    for r in rows:
+                        e, end, tile = peek(here, r), peek(after, r), room + 4 * CHUNK * (r - top)
+                        collect(tile, where, r, column, e, end, found if changes else out + 4 * e)
+                        if changes:
+                            totals[r - start] += change(found, out + 4 * e, end - e, p, r)
             if peek(p, 18):
-                divide_rows(out, begins, begins + 8 * n_rows * blocks, start, last, totals)
+                divide_rows(pointer("f4", out), begins, begins + 8 * n_rows * blocks, start, last, totals)
             task = take_task(p)
 
     return multiply
+
+
+@cache
+def rows_of_tiles(kind: int, high: int, vectors: int, width: int) -> Callable[..., None]:
+    """Multiply `high` rows by some columns, a panel after another; what is left of the last takes fewer vectors."""
+    lanes, line, step, word, one, two = vectors * width, 4 * vectors * width, 4 * SIDE, 4, 1, 2
+
+    @njit
+    def multiply_rows(x, g, steps, columns, out):
+        for c in range(0, columns, lanes):
+            panel, to = x + 4 * steps * c, out + 4 * c
+            if columns - c > two * width:
+                tile_product(kind, high, vectors, width, line, step, word, panel, g, steps, to, 4 * CHUNK, 0)
+            elif columns - c > width:
+                tile_product(kind, high, two, width, line, step, word, panel, g, steps, to, 4 * CHUNK, 0)
+            else:
+                tile_product(kind, high, one, width, line, step, word, panel, g, steps, to, 4 * CHUNK, 0)
+
+    return multiply_rows
+
+
+@njit
+def ask(begin, end):
+    """Ask for what is soon to be written, a line of memory after another."""
+    for at in range(begin, end, 64):
+        prefetch(at, 1)
+
+
+@njit
+def filled(x, g):
+    """Fill the panels of both activities and give where they begin."""
+    fill(x)
+    fill(g)
+    wait(x)
+    wait(g)
+    return peek(x, 8), peek(g, 8)
 
 
 @njit
@@ -149,30 +148,32 @@ def row_of(begins, blocks, n_rows, column):
 
 
 @njit(fastmath=FAST)
-def use(found, out, begin, end, row, factors):
-    """Keep what was found for entries of a row: out = found, or with factors keep * out + gain * found + shift.
-
-    Gives the sum of squares of what was changed.
-    """
-    gains, keeps, shifts, changes = factors
-    total = np.float32(0)
-    if changes:
-        gain, keep, shift = gains[row], keeps[row], shifts[row]
-        for i in range(end - begin):
-            new = keep * out[begin + i] + (gain * found[i] + shift)
-            out[begin + i] = new
-            total += new * new
-    else:
-        for i in range(end - begin):
-            out[begin + i] = found[i]
+def change(found, out, count, p, row):
+    """Make a row's numbers keep * out + gain * found + shift, and give the sum of their squares."""
+    gain, keep, shift = (
+        pointer("f4", peek(p, 15))[row],
+        pointer("f4", peek(p, 16))[row],
+        pointer("f4", peek(p, 17))[row],
+    )
+    found, out, total = pointer("f4", found), pointer("f4", out), np.float32(0)
+    for i in range(count):
+        new = keep * out[i] + (gain * found[i] + shift)
+        out[i] = new
+        total += new * new
     return total
 
 
 @njit
-def by_bits(tile, where, row, column, begin, end, found):
+def by_bits(tile, where, row, column, begin, end, to):
     """Put what is found in a row's entries, from a column on, side by side."""
     bits, words = where
-    squeeze(tile, bits + 2 * (row * words + column // 16), min(words - column // 16, CHUNK // 16), found)
+    squeeze(
+        tile,
+        bits + 2 * (row * words + column // 16),
+        min(words - column // 16, CHUNK // 16),
+        to,
+        to + 4 * (end - begin),
+    )
 
 
 @cache
@@ -180,8 +181,8 @@ def by_columns(index: str) -> Callable[..., None]:
     """As `by_bits`, where columns are listed."""
 
     @njit
-    def collect(tile, where, row, column, begin, end, found):
-        cols, tile, found = pointer(index, where[0]), pointer("f4", tile - 4 * column), pointer("f4", found)
+    def collect(tile, where, row, column, begin, end, to):
+        cols, tile, found = pointer(index, where[0]), pointer("f4", tile - 4 * column), pointer("f4", to)
         for e in range(begin, end):
             found[e - begin] = tile[cols[e]]
 

@@ -32,18 +32,18 @@ def tile_shape() -> Shape:
 
 @intrinsic(prefer_literal=True)
 def tile_product(
-    context: Any, kind: Any, rows: Any, vectors: Any, width: Any, step: Any, row: Any,
+    context: Any, kind: Any, rows: Any, vectors: Any, width: Any, line: Any, step: Any, row: Any,
     x: Any, g: Any, steps: Any, out: Any, out_row: Any, add: Any,
 ) -> Any:  # fmt: skip
     """out[row, column] = (out[row, column] if add else 0) + sum over steps of g[step, row] * x[step, column].
 
-    x lies step after step; `step` and `row` are the strides of g, `out_row` that of out, in bytes.  Words of x and g
-    are numbers or, for BF16, two numbers each, of samples that lie side by side.
+    `line` is the stride of x from step to step, `step` and `row` those of g, `out_row` that of out, in bytes.  Words of
+    x and g are numbers or, for BF16, two numbers each, of samples that lie side by side.
     """
-    settings = [t.literal_value for t in (kind, rows, vectors, width, step, row)]
+    settings = [t.literal_value for t in (kind, rows, vectors, width, line, step, row)]
 
     def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        x, g, steps, out, out_row, again = arguments[6:]
+        x, g, steps, out, out_row, again = arguments[7:]
         tile = _Tile(b, *settings)
         with cgutils.for_range_slice(b, I64(0), steps, I64(1), I64) as (step, _):
             tile.add(x, g, step)
@@ -52,14 +52,16 @@ def tile_product(
         tile.store(out, out_row)
         return context.get_dummy_value()
 
-    return types.void(kind, rows, vectors, width, step, row, *[types.intp] * 6), generate
+    return types.void(kind, rows, vectors, width, line, step, row, *[types.intp] * 6), generate
 
 
 class _Tile:
     """Emit code for the sums of a tile, which stay in registers."""
 
-    def __init__(self, builder: Any, kind: int, rows: int, vectors: int, width: int, step: int, row: int) -> None:
-        self.b, self.kind, self.width, self.step, self.row = builder, kind, width, step, row
+    def __init__(
+        self, builder: Any, kind: int, rows: int, vectors: int, width: int, line: int, step: int, row: int
+    ) -> None:
+        self.b, self.kind, self.width, self.line, self.step, self.row = builder, kind, width, line, step, row
         self.vector, self.words = ir.VectorType(ir.FloatType(), width), ir.VectorType(I32, width)
         zero = ir.Constant(self.vector, [0.0] * width)
         self.sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in range(rows)]
@@ -81,7 +83,7 @@ class _Tile:
     def add(self, x: Any, g: Any, step: Any) -> None:
         """Add what one step brings: each number of g, broadcast, times the vectors of x."""
         b, vectors, size = self.b, len(self.sums[0]), 4 * self.width
-        here, there = b.add(x, b.mul(step, I64(size * vectors))), b.add(g, b.mul(step, I64(self.step)))
+        here, there = b.add(x, b.mul(step, I64(self.line))), b.add(g, b.mul(step, I64(self.step)))
         columns = [self._read(b.add(here, I64(size * v)), self.words) for v in range(vectors)]
         none, first = ir.Constant(self.words, ir.Undefined), ir.Constant(self.words, [0] * self.width)
         for row, slots in enumerate(self.sums):

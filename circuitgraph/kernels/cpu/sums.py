@@ -71,7 +71,7 @@ def _share(n: int, most: int, multiple: int, threads: int) -> int:
 @loop("x panels columns rows each begins bits words values out room size seat")
 def forward_loop() -> Callable[[int], None]:
     """Multiply eight rows at a time with all samples, chunk by chunk of columns; tasks are `each` rows."""
-    kind, high, vectors, width, word, row = F32, HIGH, LANES // 16, 16, 4, 4 * CHUNK
+    kind, high, vectors, width, line, word, row = F32, HIGH, LANES // 16, 16, 4 * LANES, 4, 4 * CHUNK
 
     def multiply(p: int) -> None:
         x, panels, columns, n_rows, each = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6)
@@ -88,7 +88,7 @@ def forward_loop() -> Callable[[int], None]:
                     for panel in range(panels):
                         lanes, to = x + 4 * LANES * (panel * columns + first), out + top * out_row + 4 * LANES * panel
                         tile_product(
-                            kind, high, vectors, width, word, row, lanes, room, steps, to, out_row, first
+                            kind, high, vectors, width, line, word, row, lanes, room, steps, to, out_row, first
                         )  # fmt: skip
             task = take_task(p)
 
@@ -98,7 +98,7 @@ def forward_loop() -> Callable[[int], None]:
 @loop("g panels rows begins bits words values out room size seat")
 def backward_loop() -> Callable[[int], None]:
     """Multiply eight columns at a time with all samples, some rows after others; tasks are BLOCK columns."""
-    kind, high, vectors, width, step, row = F32, HIGH, LANES // 16, 16, 64, 4
+    kind, high, vectors, width, line, step, row = F32, HIGH, LANES // 16, 16, 4 * LANES, 64, 4
 
     def multiply(p: int) -> None:
         g, panels, n_rows, begins, bits = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6)
@@ -118,7 +118,9 @@ def backward_loop() -> Callable[[int], None]:
                     for half in range(2 * count):
                         weights = room + 64 * ROWS * (half // 2) + 32 * (half % 2)
                         to = out + (task * BLOCK + half * high) * out_row + 4 * LANES * panel
-                        tile_product(kind, high, vectors, width, step, row, lanes, weights, steps, to, out_row, first)
+                        tile_product(
+                            kind, high, vectors, width, line, step, row, lanes, weights, steps, to, out_row, first
+                        )  # fmt: skip
             task = take_task(p)
 
     return multiply

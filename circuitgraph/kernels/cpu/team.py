@@ -1,12 +1,12 @@
 """Run one loop on several threads: torch's own OpenMP threads where they can be reached, else Python's."""
 
 import ctypes
+from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from circuitgraph.kernels.cpu.tasks import Loop
@@ -23,12 +23,13 @@ def run(loop: Loop, tasks: int, *, seats: int = 0, **parameters: int) -> None:
     if not tasks:
         return
     assert len(parameters) == len(loop.names), f"expected {loop.names}, got {tuple(parameters)}"
-    packed = np.array([0, tasks, *map(parameters.__getitem__, loop.names)], dtype=np.int64)
+    packed = array("q", [0, tasks, *map(parameters.__getitem__, loop.names)])
+    address, _ = packed.buffer_info()
     threads = min(tasks, torch.get_num_threads(), seats or tasks)
     if threads == 1:
-        _CALL(loop.address)(packed.ctypes.data)
+        _CALL(loop.address)(address)
     else:
-        _fork()(loop.address, packed.ctypes.data, threads)
+        _fork()(loop.address, address, threads)
 
 
 @lru_cache(maxsize=1)
