@@ -5,8 +5,9 @@ After that, how long `compile` takes for ten million synapses, listed in order a
 Wiring is listed pair by pair (Explicit): every neuron hears 100 others, drawn at random; pairs are listed in tiles, the
 order that `circuitgraph.topologies.tile_order` gives, or row by row (--rows).  A push has to read each weight and each
 index once, a pair has to read every index and write a number for every synapse: eight bytes a synapse, four of them
-weight; `bound_ms` is the time that takes at the bandwidth that torch reaches here when it sums an array of 400 MB, and
-what lies above it is the price of fetching activity.  Peak memory is that of the whole process, the circuit included.
+weight; `bound_ms` is the time that takes at the bandwidth that torch reaches here when it sums the weights, 400 MB, and
+what lies above it is the price of fetching activity.  All take turns, as what others leave of the bandwidth changes
+within minutes.  Peak memory is that of the whole process, the circuit included.
 
     python benchmarks/large.py [--neurons 1000000] [--rows] [--json]     --json writes benchmarks/results/large.jsonl
 """
@@ -24,11 +25,13 @@ import numpy as np
 import torch
 
 import circuitgraph as cg
-from circuitgraph.bench.report import environment
+from circuitgraph.kernels.timing import interleave
 from circuitgraph.topologies.tiles import STRIP, tile_order
 
 RESULTS = Path(__file__).parent / "results" / "large.jsonl"
 FAN_IN, ROWS = 100, 50_000
+ROUNDS, SECONDS = 45, 10.0
+"""Turns that medians are taken of, at most, and about how long each piece of work may take in all."""
 
 
 def pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -59,16 +62,6 @@ def frozen(a: np.ndarray) -> np.ndarray:
     return a
 
 
-def milliseconds(work: Callable[[], object], rounds: int = 9) -> float:
-    work()
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times)
-
-
 def build(n: int, tiled: bool) -> cg.Circuit:
     rng, circuit = np.random.default_rng(1), cg.Circuit().add("x", n).add("y", n)
     weight = frozen(rng.standard_normal(n * FAN_IN, dtype=np.float32))
@@ -80,6 +73,13 @@ def compile_seconds(n: int, tiled: bool, kernel: str | None = None) -> tuple[flo
     start = time.perf_counter()
     net = cg.compile(circuit, batch=1, kernels={} if kernel is None else {"x->y": kernel})
     return time.perf_counter() - start, net
+
+
+def machine() -> dict[str, object]:
+    """Say what this was measured on; what that imports, 70 MB, is no part of a circuit's memory."""
+    from circuitgraph.bench.report import environment
+
+    return environment(torch.device("cpu"))
 
 
 def compile_times(n: int) -> list[dict[str, object]]:
@@ -95,7 +95,7 @@ def compile_times(n: int) -> list[dict[str, object]]:
         seconds = round(time.perf_counter() - start, 2)
         lines.append({
             "what": f"compile, pairs {how}", "neurons": n, "synapses": n * FAN_IN, "batch": batch,
-            "kernel": net.plan.kernels["x->y"], "compile_s": seconds, **environment(torch.device("cpu")),
+            "kernel": net.plan.kernels["x->y"], "compile_s": seconds, **machine(),
         })  # fmt: skip
     return lines
 
@@ -108,21 +108,23 @@ def measure(n: int, tiled: bool) -> list[dict[str, object]]:
     assert isinstance(kernel, cg.kernels.Kernel)
     y, state = kernel.push(x, w), net.step(x)
     state = net.step(x)
-    times = {
-        "push": milliseconds(lambda: kernel.push(x, w)),
-        "pair": milliseconds(lambda: kernel.pair(x, y)),
-        "learn (Oja)": milliseconds(lambda: net.learn(state)),
+    works: dict[str, Callable[[], object]] = {
+        "probe": w.sum,
+        "push": lambda: kernel.push(x, w),
+        "pair": lambda: kernel.pair(x, y),
+        "learn (Oja)": lambda: net.learn(state),
     }
+    taken = interleave(works, rounds=ROUNDS, seconds=SECONDS, device="cpu")
+    times = {what: statistics.median(ms) for what, ms in taken.items()}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    probe = torch.ones(100_000_000)
-    bytes_a_ms = 4e8 / milliseconds(probe.sum)
+    bytes_a_ms = w.numel() * w.element_size() / times.pop("probe")
     moved = {"push": 8, "pair": 8, "learn (Oja)": 12}
     common = {"neurons": n, "synapses": n * FAN_IN, "kernel": kernel.name}
     common |= {"compile_s": round(seconds, 2), "peak_gb": round(peak / 1e9, 2)}
     return [
         {
             "what": what, **common, "ms": round(ms, 1), "bound_ms": round(moved[what] * n * FAN_IN / bytes_a_ms, 1),
-            "times_bound": round(ms / (moved[what] * n * FAN_IN / bytes_a_ms), 2), **environment(torch.device("cpu")),
+            "times_bound": round(ms / (moved[what] * n * FAN_IN / bytes_a_ms), 2), **machine(),
         }
         for what, ms in times.items()
     ]  # fmt: skip
