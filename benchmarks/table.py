@@ -184,14 +184,16 @@ def pruned_table() -> list[str]:
 
 
 def large_table() -> list[str]:
-    path = ROOT / "benchmarks/results/large.jsonl"
-    lines = read(path) if path.exists() else []
+    return [*_large_on("large", ""), "", *_large_on("large_zen5", ", on two Zen 5 cores")]
+
+
+def _large_on(name: str, where: str) -> list[str]:
+    lines = results(name)
     if not lines:
         return []
     steps = [line for line in lines if "ms" in line]
-    head = (
-        f"`python benchmarks/large.py`: {steps[0]['neurons']:,} neurons, {steps[0]['synapses']:,} synapses, one sample"
-    )
+    size = f"{steps[0]['neurons']:,} neurons, {steps[0]['synapses']:,} synapses, one sample"
+    head = f"`python benchmarks/large.py`{where}: {size}"
     columns = "median ms | at full memory bandwidth, ms | peak GB | compile s"
     out = [f"| {head} | {columns} |", "| --- | --- | --- | --- | --- |"]
     for line in steps:

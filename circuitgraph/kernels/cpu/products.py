@@ -87,12 +87,9 @@ def product_loop(kind: int, index: str, high: int, vectors: int, width: int) -> 
             for column in range(0, columns, CHUNK):
                 here, after = row_of(begins, blocks, n_rows, column)
                 for top in range(start, last, high):
-                    rows = range(top, min(top + high, last))
-                    for r in rows:
-                        ask(out + 4 * peek(here, r), out + 4 * peek(after, r))
-                    g = errors + 4 * (steps * (top // SIDE * SIDE) + top % SIDE)
-                    multiply_rows(before + 4 * steps * column, g, steps, min(columns - column, CHUNK), room)
-                    for r in rows:
+                    x, g = before + 4 * steps * column, errors + 4 * (steps * (top // SIDE * SIDE) + top % SIDE)
+                    multiply_rows(x, g, steps, min(columns - column, CHUNK), room, (out, here, after), top, last)
+                    for r in range(top, min(top + high, last)):
                         e, end, tile = peek(here, r), peek(after, r), room + 4 * CHUNK * (r - top)
                         collect(tile, where, r, column, e, end, found if changes else out + 4 * e)
                         if changes:
@@ -110,23 +107,26 @@ def rows_of_tiles(kind: int, high: int, vectors: int, width: int) -> Callable[..
     lanes, line, step, word, one, two = vectors * width, 4 * vectors * width, 4 * SIDE, 4, 1, 2
 
     @njit
-    def multiply_rows(x, g, steps, columns, out):
-        for c in range(0, columns, lanes):
-            panel, to = x + 4 * steps * c, out + 4 * c
-            if columns - c > two * width:
-                tile_product(kind, high, vectors, width, line, step, word, panel, g, steps, to, 4 * CHUNK, 0)
-            elif columns - c > width:
-                tile_product(kind, high, two, width, line, step, word, panel, g, steps, to, 4 * CHUNK, 0)
+    def multiply_rows(x, g, steps, columns, to, entries, top, last):
+        for panel in range((columns + lanes - 1) // lanes):
+            if top + panel < last:  # all at once would wait for memory
+                ask(entries, top + panel)
+            left, here, at = columns - lanes * panel, x + line * steps * panel, to + line * panel
+            if left > two * width:
+                tile_product(kind, high, vectors, width, line, step, word, here, g, steps, at, 4 * CHUNK, 0)
+            elif left > width:
+                tile_product(kind, high, two, width, line, step, word, here, g, steps, at, 4 * CHUNK, 0)
             else:
-                tile_product(kind, high, one, width, line, step, word, panel, g, steps, to, 4 * CHUNK, 0)
+                tile_product(kind, high, one, width, line, step, word, here, g, steps, at, 4 * CHUNK, 0)
 
     return multiply_rows
 
 
 @njit
-def ask(begin, end):
-    """Ask for what is soon to be written, a line of memory after another."""
-    for at in range(begin, end, 64):
+def ask(entries, row):
+    """Ask for what of a row is soon to be written, a line of memory after another."""
+    out, begins, ends = entries
+    for at in range(out + 4 * peek(begins, row), out + 4 * peek(ends, row), 64):
         prefetch(at, 1)
 
 
