@@ -54,7 +54,7 @@ class Masked(Kernel):
     `weight.data`, are found by a sample, which holds all of up to 4,095 weights.  So one kernel must not be given
     different weights by several threads at a time.
 
-    On CPUs with long vectors, float32 activity of 16 to 512 samples goes through no such buffer: a bit says where a
+    On CPUs with long vectors, float32 activity of up to 512 samples goes through no such buffer: a bit says where a
     synapse is, and weights are spread in the cache on their way to the product.  Nothing else is as fast where most
     synapses exist, the dense product included.
     """

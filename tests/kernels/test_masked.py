@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import circuitgraph as cg
 from circuitgraph.ir import Shape, Synapses, value
 from circuitgraph.kernels import Ends, Kernel, Masked, Reference, masked
+from circuitgraph.kernels.cpu.entries import Entries
 
 WIRING = cg.ErdosRenyi(0.5, seed=3), (6,), (5,)
 
@@ -39,6 +40,12 @@ def always_coded(monkeypatch: pytest.MonkeyPatch) -> int:
     usual = masked.FEWEST
     monkeypatch.setattr(masked, "FEWEST", 0)
     return usual
+
+
+@pytest.fixture(autouse=True)
+def buffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Multiply through the buffer on every processor; test_sums.py has the products that need none."""
+    monkeypatch.setattr(Entries, "multiplies", lambda *_: False)
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ TILES = {
 }
 SHAPES = [
     (1, 1, 1),
+    (130, 77, 1),
+    (70, 1000, 1),
     (5, 3, 2),
     (8, 48, 4),
     (40, 64, 32),
@@ -108,9 +110,10 @@ def test_what_is_not_a_number_reaches_its_own_entries_only() -> None:
     torch.testing.assert_close(met[~touched].double(), found.view(20, 60)[~touched], rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("batch", [1, 16])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_threads_change_no_bit(dtype: torch.dtype) -> None:
-    entries, _, x, g, _ = draw(300, 500, 16, dtype)
+def test_threads_change_no_bit(dtype: torch.dtype, batch: int) -> None:
+    entries, _, x, g, _ = draw(300, 500, batch, dtype)
     threads, found = torch.get_num_threads(), []
     try:
         for n in (1, 2, 3):
@@ -135,8 +138,9 @@ def test_other_batches_and_types_go_through_the_whole_product(batch: int, dtype:
     torch.testing.assert_close(w, met, rtol=0, atol=0)
 
 
-def test_a_change_prepared_by_one_thread_is_made_by_one() -> None:
-    entries, row, x, g, found = draw(300, 500, 16, torch.float32)
+@pytest.mark.parametrize("batch", [1, 16])
+def test_a_change_prepared_by_one_thread_is_made_by_one(batch: int) -> None:
+    entries, row, x, g, found = draw(300, 500, batch, torch.float32)
     threads, ones = torch.get_num_threads(), torch.ones(300)
     w = torch.zeros(len(row))
     try:

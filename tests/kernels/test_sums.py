@@ -9,7 +9,22 @@ from circuitgraph.kernels import Masked, Reference, masked
 from circuitgraph.kernels.cpu import bits, sums
 from circuitgraph.kernels.cpu.entries import Entries
 
-SHAPES = [(1, 1, 16), (5, 3, 17), (8, 48, 33), (100, 77, 64), (513, 1025, 128), (300, 2000, sums.MOST_SAMPLES)]
+SHAPES = [
+    (1, 1, 1),
+    (5, 3, 1),
+    (130, 77, 1),
+    (200, 4400, 1),
+    (3, 5, 2),
+    (100, 300, 7),
+    (9, 140, 8),
+    (50, 77, 9),
+    (1, 1, 16),
+    (5, 3, 17),
+    (8, 48, 33),
+    (100, 77, 64),
+    (513, 1025, 128),
+    (300, 2000, sums.MOST_SAMPLES),
+]
 
 if not bits.has_bits():
     pytest.skip("this processor has no step for bits", allow_module_level=True)
@@ -50,20 +65,48 @@ def test_a_dense_copy_holds_each_weight_once_and_zero_between(columns: int) -> N
     assert torch.equal(copy.double(), matrix)
 
 
-def test_what_is_not_a_number_reaches_its_own_row_or_column_only() -> None:
-    entries, values, matrix = draw(40, 60, 20, 1.0)
+@pytest.mark.parametrize("batch", [1, 3, 20])
+def test_weights_that_are_no_numbers_reach_their_own_row_only(batch: int) -> None:
+    entries, values, _ = draw(40, 60, batch, 1.0)
     values[:60] = torch.nan
-    pushed, pulled = entries.push(torch.ones(20, 60), values), entries.pull(torch.eye(40), values)
+    pushed = entries.push(torch.ones(batch, 60), values)
     assert pushed[:, 0].isnan().all()
     assert pushed[:, 1:].isfinite().all()
-    assert pulled[0].isnan().all()  # zero times not a number, as in any product
-    assert torch.equal(entries.push(torch.ones(20, 60), torch.zeros_like(values)), torch.zeros(20, 40))
-    assert matrix.shape == (40, 60)
+    assert entries.pull(torch.zeros(batch, 40), values).isnan().all()  # zero times not a number, as in any product
+    assert torch.equal(entries.push(torch.ones(batch, 60), torch.zeros_like(values)), torch.zeros(batch, 40))
 
 
-def test_threads_change_no_bit() -> None:
-    entries, values, _ = draw(300, 500, 32)
-    x, g = torch.randn(32, 500), torch.randn(32, 300)
+@pytest.mark.parametrize("shape", [(70, 100, 1), (70, 100, 5)], ids=str)
+def test_strided_activity_is_read_where_it_lies(shape: tuple[int, int, int]) -> None:
+    entries, values, matrix = draw(*shape)
+    x, g = torch.randn(shape[2], 2 * shape[1])[:, ::2], torch.randn(shape[2], 3 * shape[0])[:, 1::3]
+    torch.testing.assert_close(entries.push(x, values).double(), x.double() @ matrix.t(), rtol=0, atol=1e-4)
+    torch.testing.assert_close(entries.pull(g, values).double(), g.double() @ matrix, rtol=0, atol=1e-4)
+    met = torch.einsum("br,bc->rc", g.double(), x.double())[matrix != 0]
+    torch.testing.assert_close(entries.dots(x, g).double(), met, rtol=0, atol=1e-4)
+
+
+def test_one_sample_meets_no_activity_where_no_synapse_is() -> None:
+    entries, values, matrix = draw(70, 100, 1)
+    silent = int((matrix != 0).sum(0).argmin())
+    x = torch.ones(1, 100)
+    x[0, silent] = torch.nan
+    reached = matrix[:, silent] != 0
+    assert not reached.all()
+    assert torch.equal(entries.push(x, values)[0].isnan(), reached)
+    assert int(entries.dots(x, torch.ones(1, 70)).isnan().sum()) == int(reached.sum())
+
+
+def test_long_sums_round_as_short_ones() -> None:
+    entries, values, matrix = draw(40_000, 16, 1, 1.0)
+    g = torch.randn(1, 40_000, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(entries.pull(g, values).double(), g.double() @ matrix, rtol=0, atol=2e-6 * 200)
+
+
+@pytest.mark.parametrize("batch", [1, 5, 32])
+def test_threads_change_no_bit(batch: int) -> None:
+    entries, values, _ = draw(300, 500, batch)
+    x, g = torch.randn(batch, 500), torch.randn(batch, 300)
     threads, found = torch.get_num_threads(), []
     try:
         for n in (1, 2, 3):
@@ -82,12 +125,12 @@ def test_a_kernel_with_few_gaps_needs_no_dense_copy(monkeypatch: pytest.MonkeyPa
     rng = torch.Generator().manual_seed(3)
     x, g = torch.randn(32, 4, 5, generator=rng), torch.randn(32, 3, 7, generator=rng)
     w = torch.randn(kernel.n_weights, generator=rng)
-    for _ in range(2):
-        torch.testing.assert_close(kernel.push(x, w), reference.push(x, w), rtol=0, atol=1e-5)
-        torch.testing.assert_close(kernel.pull(g, w), reference.pull(g, w), rtol=0, atol=1e-5)
+    for batch in (32, 1, 2):
+        torch.testing.assert_close(kernel.push(x[:batch], w), reference.push(x[:batch], w), rtol=0, atol=1e-5)
+        torch.testing.assert_close(kernel.pull(g[:batch], w), reference.pull(g[:batch], w), rtol=0, atol=1e-5)
         w.data[3] += 1
     assert kernel._filled is None
-    kernel.push(x[:2], w)
+    kernel.push(x.double(), w.double())
     assert kernel._filled is not None
 
 

@@ -10,7 +10,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from circuitgraph.kernels.cpu import products, sums
+from circuitgraph.kernels.cpu import products, single, sums
 from circuitgraph.kernels.cpu.bits import ROWS, bits_of, expand_loop, has_bits
 from circuitgraph.kernels.cpu.packing import WORDS
 from circuitgraph.kernels.cpu.registers import tile_shape
@@ -78,7 +78,7 @@ class Entries:
         if not products.fits(x, g):
             return self.take(g.t() @ x)
         out = torch.empty(self.n_edges)
-        products.product(x, g, self._blocks, self._where, out)()
+        self._product(x, g)(x, g, self._blocks, self._where, out)()
         return out
 
     def changed(
@@ -86,9 +86,13 @@ class Entries:
     ) -> Callable[[], None]:
         """Prepare w = keep[row] * w + gain[row] * dots + shift[row], then unit norm of rows; all of one type."""
         if products.fits(x, g):
-            return products.product(x, g, self._blocks, self._where, w, gain, keep, shift, unit_norm=unit_norm)
+            prepare = self._product(x, g)
+            return prepare(x, g, self._blocks, self._where, w, gain, keep, shift, unit_norm=unit_norm)
         product = (g.t() @ x).to(w.dtype)
         return lambda: self.change(product, w, gain, keep, shift, unit_norm=unit_norm)
+
+    def _product(self, x: Tensor, g: Tensor) -> Callable[..., Callable[[], None]]:
+        return single.product if single.fits(x, g, self._where) else products.product
 
     @cached_property
     def _blocks(self) -> Tensor:

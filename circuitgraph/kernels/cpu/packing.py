@@ -80,7 +80,8 @@ def pack_loop(word: str, lanes: int) -> Callable[[int], None]:
     Where a sample's neurons lie side by side, whole lines of memory are read and written.
     """
     size = int(word[1])
-    samples, wide = LINE // size, min(16, LINE // size)
+    whole, wide = LINE // size, min(16, LINE // size)
+    samples = min(whole, lanes)
 
     def pack(p: int) -> None:
         x_sample, x_row, batch, neurons = peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6)
@@ -92,7 +93,7 @@ def pack_loop(word: str, lanes: int) -> Callable[[int], None]:
             last, here = min(neurons, first + NEURONS), min(lanes, batch - tile * lanes)
             for b in range(0, lanes, samples):
                 n = first
-                if x_row == size and b + samples <= here:
+                if x_row == size and b + whole <= here:
                     while n + wide <= last:
                         turn(word, x + b * x_sample + n * size, x_sample, out + (n * lanes + b) * size, lanes * size)
                         n += wide

@@ -93,7 +93,7 @@ def product_loop(kind: int, index: str, high: int, vectors: int, width: int) -> 
                         e, end, tile = peek(here, r), peek(after, r), room + 4 * CHUNK * (r - top)
                         collect(tile, where, r, column, e, end, found if changes else out + 4 * e)
                         if changes:
-                            totals[r - start] += change(found, out + 4 * e, end - e, p, r)
+                            totals[r - start] += change(found, out + 4 * e, end - e, p + 8 * 15, r)
             if peek(p, 18):
                 divide_rows(pointer("f4", out), begins, begins + 8 * n_rows * blocks, start, last, totals)
             task = take_task(p)
@@ -148,13 +148,10 @@ def row_of(begins, blocks, n_rows, column):
 
 
 @njit(fastmath=FAST)
-def change(found, out, count, p, row):
+def change(found, out, count, factors, row):
     """Make a row's numbers keep * out + gain * found + shift, and give the sum of their squares."""
-    gain, keep, shift = (
-        pointer("f4", peek(p, 15))[row],
-        pointer("f4", peek(p, 16))[row],
-        pointer("f4", peek(p, 17))[row],
-    )
+    gain = pointer("f4", peek(factors, 0))[row]
+    keep, shift = pointer("f4", peek(factors, 1))[row], pointer("f4", peek(factors, 2))[row]
     found, out, total = pointer("f4", found), pointer("f4", out), np.float32(0)
     for i in range(count):
         new = keep * out[i] + (gain * found[i] + shift)
@@ -173,6 +170,7 @@ def by_bits(tile, where, row, column, begin, end, to):
         min(words - column // 16, CHUNK // 16),
         to,
         to + 4 * (end - begin),
+        np.float32(1),
     )
 
 

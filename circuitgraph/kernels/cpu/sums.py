@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from circuitgraph.kernels.cpu import single
 from circuitgraph.kernels.cpu.bits import expand
 from circuitgraph.kernels.cpu.lanes import F32
 from circuitgraph.kernels.cpu.packing import Part, pack
@@ -17,16 +18,14 @@ from circuitgraph.kernels.cpu.tasks import loop, peek, take_task
 from circuitgraph.kernels.cpu.team import run
 
 LANES, HIGH = 32, 8
-"""Samples and rows of a tile: 16 long registers."""
-FEWEST_SAMPLES = 16
-"""Below this batch most lanes would be empty."""
+"""Samples, at most, and rows of a tile: 16 long registers."""
 ROWS = 256
 """Rows of the matrix that are spread at a time on the way back, BLOCK columns of each: 128 kB."""
 
 
 def fits(x: Tensor, values: Tensor) -> bool:
     """Tell whether this code knows the types of activity and weights, and is fast for the batch."""
-    return x.dtype == values.dtype == torch.float32 and FEWEST_SAMPLES <= len(x) <= MOST_SAMPLES
+    return x.dtype == values.dtype == torch.float32 and 0 < len(x) <= MOST_SAMPLES
 
 
 def forward(x: Tensor, begins: Tensor, bits: Tensor, values: Tensor) -> Tensor:
@@ -34,33 +33,41 @@ def forward(x: Tensor, begins: Tensor, bits: Tensor, values: Tensor) -> Tensor:
 
     Shape: x (B, columns), begins (blocks + 1, rows), bits (rows, words) -> (B, rows).
     """
-    n_rows, threads = begins.shape[1], torch.get_num_threads()
+    if len(x) == 1:
+        return single.forward(x, begins, bits, values)
+    n_rows, threads, lanes = begins.shape[1], torch.get_num_threads(), _lanes(len(x))
     each = _share(n_rows, 128, HIGH, threads)
-    packed, room = _packed(x), torch.empty(threads, HIGH * CHUNK)
-    out = torch.empty(-(-n_rows // HIGH) * HIGH, len(packed) * LANES)
+    packed, room = _packed(x, lanes), torch.empty(threads, HIGH * CHUNK)
+    out = torch.empty(-(-n_rows // HIGH) * HIGH, len(packed) * lanes)
     run(
-        forward_loop(), -(-n_rows // each), x=packed.data_ptr(), panels=len(packed), columns=x.shape[1], rows=n_rows,
-        each=each, begins=begins.data_ptr(), bits=bits.data_ptr(), words=bits.shape[1], values=values.data_ptr(),
-        out=out.data_ptr(), room=room.data_ptr(), size=4 * room.stride(0), seat=0,
+        forward_loop(lanes), -(-n_rows // each), x=packed.data_ptr(), panels=len(packed), columns=x.shape[1],
+        rows=n_rows, each=each, begins=begins.data_ptr(), bits=bits.data_ptr(), words=bits.shape[1],
+        values=values.data_ptr(), out=out.data_ptr(), room=room.data_ptr(), size=4 * room.stride(0), seat=0,
     )  # fmt: skip
     return out[:n_rows, : len(x)].t()
 
 
 def backward(g: Tensor, n_cols: int, begins: Tensor, bits: Tensor, values: Tensor) -> Tensor:
     """Sum each column, g[b, r] times values.  Shape: g (B, rows) -> (B, columns), neuron-major in memory."""
-    n_rows, threads = begins.shape[1], torch.get_num_threads()
-    packed, room = _packed(g), torch.empty(threads, ROWS * BLOCK)
-    out = torch.empty(-(-n_cols // BLOCK) * BLOCK, len(packed) * LANES)
+    if len(g) == 1:
+        return single.backward(g, n_cols, begins, bits, values)
+    n_rows, threads, lanes = begins.shape[1], torch.get_num_threads(), _lanes(len(g))
+    packed, room = _packed(g, lanes), torch.empty(threads, ROWS * BLOCK)
+    out = torch.empty(-(-n_cols // BLOCK) * BLOCK, len(packed) * lanes)
     run(
-        backward_loop(), -(-n_cols // BLOCK), g=packed.data_ptr(), panels=len(packed), rows=n_rows,
+        backward_loop(lanes), -(-n_cols // BLOCK), g=packed.data_ptr(), panels=len(packed), rows=n_rows,
         begins=begins.data_ptr(), bits=bits.data_ptr(), words=bits.shape[1], values=values.data_ptr(),
         out=out.data_ptr(), room=room.data_ptr(), size=4 * room.stride(0), seat=0,
     )  # fmt: skip
     return out[:n_cols, : len(g)].t()
 
 
-def _packed(x: Tensor) -> Tensor:
-    return pack(x, Part(0, -(-len(x) // LANES), LANES), in_place=False).contiguous()
+def _lanes(batch: int) -> int:
+    return 8 if batch <= 8 else 16 if batch <= 16 else LANES
+
+
+def _packed(x: Tensor, lanes: int) -> Tensor:
+    return pack(x, Part(0, -(-len(x) // lanes), lanes), in_place=False).contiguous()
 
 
 def _share(n: int, most: int, multiple: int, threads: int) -> int:
@@ -69,14 +76,15 @@ def _share(n: int, most: int, multiple: int, threads: int) -> int:
 
 
 @loop("x panels columns rows each begins bits words values out room size seat")
-def forward_loop() -> Callable[[int], None]:
+def forward_loop(lanes: int) -> Callable[[int], None]:
     """Multiply eight rows at a time with all samples, chunk by chunk of columns; tasks are `each` rows."""
-    kind, high, vectors, width, line, word, row = F32, HIGH, LANES // 16, 16, 4 * LANES, 4, 4 * CHUNK
+    width = min(16, lanes)
+    kind, high, vectors, line, word, row = F32, HIGH, lanes // width, 4 * lanes, 4, 4 * CHUNK
 
     def multiply(p: int) -> None:
         x, panels, columns, n_rows, each = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6)
         begins, bits, words, values, out = peek(p, 7), peek(p, 8), peek(p, 9), peek(p, 10), peek(p, 11)
-        room, out_row = peek(p, 12) + take_task(p + 8 * 14) * peek(p, 13), 4 * LANES * panels
+        room, out_row = peek(p, 12) + take_task(p + 8 * 14) * peek(p, 13), line * panels
         task = take_task(p)
         while task < peek(p, 1):
             for first in range(0, columns, CHUNK):
@@ -86,9 +94,9 @@ def forward_loop() -> Callable[[int], None]:
                         where, count = bits + 2 * (r * words + first // 16), (steps + 15) // 16
                         expand(values + 4 * peek(here, r), where, count, room + row * (r - top), 64)
                     for panel in range(panels):
-                        lanes, to = x + 4 * LANES * (panel * columns + first), out + top * out_row + 4 * LANES * panel
+                        samples, to = x + line * (panel * columns + first), out + top * out_row + line * panel
                         tile_product(
-                            kind, high, vectors, width, line, word, row, lanes, room, steps, to, out_row, first
+                            kind, high, vectors, width, line, word, row, samples, room, steps, to, out_row, first
                         )  # fmt: skip
             task = take_task(p)
 
@@ -96,14 +104,15 @@ def forward_loop() -> Callable[[int], None]:
 
 
 @loop("g panels rows begins bits words values out room size seat")
-def backward_loop() -> Callable[[int], None]:
+def backward_loop(lanes: int) -> Callable[[int], None]:
     """Multiply eight columns at a time with all samples, some rows after others; tasks are BLOCK columns."""
-    kind, high, vectors, width, line, step, row = F32, HIGH, LANES // 16, 16, 4 * LANES, 64, 4
+    width = min(16, lanes)
+    kind, high, vectors, line, step, row = F32, HIGH, lanes // width, 4 * lanes, 64, 4
 
     def multiply(p: int) -> None:
         g, panels, n_rows, begins, bits = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6)
         words, values, out = peek(p, 7), peek(p, 8), peek(p, 9)
-        room, out_row = peek(p, 10) + take_task(p + 8 * 12) * peek(p, 11), 4 * LANES * panels
+        room, out_row = peek(p, 10) + take_task(p + 8 * 12) * peek(p, 11), line * panels
         task = take_task(p)
         while task < peek(p, 1):
             here, word = begins + 8 * n_rows * task, task * BLOCK // 16
@@ -114,12 +123,12 @@ def backward_loop() -> Callable[[int], None]:
                     where = bits + 2 * (r * words + word)
                     expand(values + 4 * peek(here, r), where, count, room + 64 * (r - first), 64 * ROWS)
                 for panel in range(panels):
-                    lanes = g + 4 * LANES * (panel * n_rows + first)
+                    samples = g + line * (panel * n_rows + first)
                     for half in range(2 * count):
                         weights = room + 64 * ROWS * (half // 2) + 32 * (half % 2)
-                        to = out + (task * BLOCK + half * high) * out_row + 4 * LANES * panel
+                        to = out + (task * BLOCK + half * high) * out_row + line * panel
                         tile_product(
-                            kind, high, vectors, width, line, step, row, lanes, weights, steps, to, out_row, first
+                            kind, high, vectors, width, line, step, row, samples, weights, steps, to, out_row, first
                         )  # fmt: skip
             task = take_task(p)
 
