@@ -54,9 +54,9 @@ class Masked(Kernel):
     `weight.data`, are found by a sample, which holds all of up to 4,095 weights.  So one kernel must not be given
     different weights by several threads at a time.
 
-    On CPUs with long vectors, float32 activity of up to 512 samples goes through no such buffer: a bit says where a
-    synapse is, and weights are spread in the cache on their way to the product.  Nothing else is as fast where most
-    synapses exist, the dense product included.
+    On CPUs with long vectors, float32 activity of up to 512 samples, and one sample of bfloat16, goes through no such
+    buffer: a bit says where a synapse is, and weights are spread in the cache on their way to the product.  Nothing
+    else is as fast where most synapses exist, the dense product included.
     """
 
     at: Tensor
@@ -156,7 +156,7 @@ class Masked(Kernel):
         given = [t for t in operands if t is not None]
         if torch.compiler.is_compiling() or (torch.is_grad_enabled() and any(t.requires_grad for t in given)):
             return None  # torch has to see what it compiles, or differentiates once more
-        known = all(t.device.type == "cpu" and t.dtype in CODED for t in given)
+        known = all(t.is_cpu and t.dtype in CODED for t in given)
         return self._entries if known else None
 
     @cached_property

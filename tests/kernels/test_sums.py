@@ -97,6 +97,19 @@ def test_one_sample_meets_no_activity_where_no_synapse_is() -> None:
     assert int(entries.dots(x, torch.ones(1, 70)).isnan().sum()) == int(reached.sum())
 
 
+def test_one_sample_of_half_width_meets_whole_weights() -> None:
+    entries, values, matrix = draw(70, 100, 1)
+    x, g = (torch.randn(1, n).bfloat16() for n in (100, 70))
+    assert entries.multiplies(x, values)
+    assert not entries.multiplies(x.expand(2, 100), values)
+    for carried, exact in (
+        (entries.push(x, values), x.double() @ matrix.t()),
+        (entries.pull(g, values), g.double() @ matrix),
+    ):
+        assert carried.dtype == torch.bfloat16
+        torch.testing.assert_close(carried.double(), exact, rtol=2**-8, atol=1e-5)
+
+
 def test_long_sums_round_as_short_ones() -> None:
     entries, values, matrix = draw(40_000, 16, 1, 1.0)
     g = torch.randn(1, 40_000, generator=torch.Generator().manual_seed(2))

@@ -30,7 +30,7 @@ MOST_SAMPLES = 512
 
 def fits(x: Tensor, g: Tensor) -> bool:
     """Tell whether tiles know the type of activity, the same on both sides, and hold its batch."""
-    return x.dtype == g.dtype and x.dtype in (torch.float32, torch.bfloat16) and 0 < len(x) <= MOST_SAMPLES
+    return x.dtype == g.dtype and x.dtype in (torch.float32, torch.bfloat16) and 0 < x.shape[0] <= MOST_SAMPLES
 
 
 def product(
@@ -57,8 +57,8 @@ def product(
         run(
             code, -(-n_rows // each), seats=threads, x=before.record(), g=after.record(), steps=before.steps,
             columns=before.neurons, rows=n_rows, each=each, room=room.data_ptr(), size=4 * room.stride(0),
-            begins=begins.data_ptr(), blocks=len(begins) - 1, where=where.data_ptr(), words=words, out=out.data_ptr(),
-            gain=gain, keep=keep, shift=shift, unit=int(unit_norm), seat=0,
+            begins=begins.data_ptr(), blocks=begins.shape[0] - 1, where=where.data_ptr(), words=words,
+            out=out.data_ptr(), gain=gain, keep=keep, shift=shift, unit=int(unit_norm), seat=0,
         )  # fmt: skip
 
     return ready

@@ -14,37 +14,38 @@ EACH = 64
 """Rows in one task; on the way back also those whose sums are added to those of others, so that none is long."""
 WORDS = 128
 """Words of 16 columns whose sums are kept in the first cache: 8 kB."""
+KNOWN = (torch.float32, torch.bfloat16)
+"""Types of activity; it is multiplied in float32."""
 HIGH = 4
 """Rows that are added to the sums at a time."""
 
 
 def fits(x: Tensor, g: Tensor, where: Tensor) -> bool:
-    """Tell whether `product` knows the activity, one sample side by side, and where entries are, by bits."""
-    single = len(x) == 1 and x.dtype == g.dtype == torch.float32 and where.ndim == 2
-    return single and x.is_contiguous() and g.is_contiguous()
+    """Tell whether `product` knows the activity, one sample, and where entries are, by bits."""
+    return x.shape[0] == 1 and x.dtype == g.dtype and x.dtype in KNOWN and where.ndim == 2
 
 
 def forward(x: Tensor, begins: Tensor, bits: Tensor, values: Tensor) -> Tensor:
     """As `sums.forward`, for one sample.  Shape: x (1, columns) -> (1, rows)."""
-    n_rows, x = begins.shape[1], x.contiguous()
+    n_rows, row = begins.shape[1], x.float().contiguous()
     out = torch.empty(1, n_rows)
     run(
-        forward_loop(), -(-n_rows // EACH), x=x.data_ptr(), rows=n_rows, begins=begins.data_ptr(),
+        forward_loop(), -(-n_rows // EACH), x=row.data_ptr(), rows=n_rows, begins=begins.data_ptr(),
         bits=bits.data_ptr(), words=bits.shape[1], values=values.data_ptr(), out=out.data_ptr(),
     )  # fmt: skip
-    return out
+    return out.to(x.dtype)
 
 
 def backward(g: Tensor, n_cols: int, begins: Tensor, bits: Tensor, values: Tensor) -> Tensor:
     """As `sums.backward`, for one sample.  Shape: g (1, rows) -> (1, columns)."""
-    (n_rows, words), g = bits.shape, g.contiguous()
+    (n_rows, words), errors = bits.shape, g.float().contiguous()
     parts = -(-n_rows // EACH)
     sums = torch.empty(parts, 16 * words)
     run(
-        backward_loop(), parts, g=g.data_ptr(), rows=n_rows, begins=begins.data_ptr(), bits=bits.data_ptr(),
+        backward_loop(), parts, g=errors.data_ptr(), rows=n_rows, begins=begins.data_ptr(), bits=bits.data_ptr(),
         words=words, values=values.data_ptr(), sums=sums.data_ptr(),
     )  # fmt: skip
-    return (sums if parts == 1 else sums.sum(0, keepdim=True))[:, :n_cols]
+    return (sums if parts == 1 else sums.sum(0, keepdim=True))[:, :n_cols].to(g.dtype)
 
 
 def product(
@@ -52,13 +53,14 @@ def product(
 ) -> Callable[[], None]:
     """As `products.product`, for one sample that `fits`.  Shape: x (1, columns), g (1, rows), out (E,) float32."""
     (n_rows, words), threads = bits.shape, torch.get_num_threads()
+    x, g = x.float().contiguous(), g.float().contiguous()
     room = torch.empty(threads, 16 * words + 1 if factors else 0)
 
     def ready() -> None:
         gain, keep, shift = [f.data_ptr() for f in factors] or [0, 0, 0]
         run(
             product_loop(), -(-n_rows // EACH), seats=threads, x=x.data_ptr(), g=g.data_ptr(), rows=n_rows,
-            begins=begins.data_ptr(), blocks=len(begins) - 1, bits=bits.data_ptr(), words=words, out=out.data_ptr(),
+            begins=begins.data_ptr(), blocks=begins.shape[0] - 1, bits=bits.data_ptr(), words=words, out=out.data_ptr(),
             gain=gain, keep=keep, shift=shift, unit=int(unit_norm), room=room.data_ptr(), size=4 * room.stride(0),
             seat=0,
         )  # fmt: skip

@@ -25,7 +25,8 @@ ROWS = 256
 
 def fits(x: Tensor, values: Tensor) -> bool:
     """Tell whether this code knows the types of activity and weights, and is fast for the batch."""
-    return x.dtype == values.dtype == torch.float32 and 0 < len(x) <= MOST_SAMPLES
+    known = x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and x.shape[0] == 1)
+    return known and values.dtype == torch.float32 and 0 < x.shape[0] <= MOST_SAMPLES
 
 
 def forward(x: Tensor, begins: Tensor, bits: Tensor, values: Tensor) -> Tensor:
@@ -33,33 +34,33 @@ def forward(x: Tensor, begins: Tensor, bits: Tensor, values: Tensor) -> Tensor:
 
     Shape: x (B, columns), begins (blocks + 1, rows), bits (rows, words) -> (B, rows).
     """
-    if len(x) == 1:
+    if x.shape[0] == 1:
         return single.forward(x, begins, bits, values)
-    n_rows, threads, lanes = begins.shape[1], torch.get_num_threads(), _lanes(len(x))
+    n_rows, threads, lanes = begins.shape[1], torch.get_num_threads(), _lanes(x.shape[0])
     each = _share(n_rows, 128, HIGH, threads)
     packed, room = _packed(x, lanes), torch.empty(threads, HIGH * CHUNK)
-    out = torch.empty(-(-n_rows // HIGH) * HIGH, len(packed) * lanes)
+    out = torch.empty(-(-n_rows // HIGH) * HIGH, packed.shape[0] * lanes)
     run(
-        forward_loop(lanes), -(-n_rows // each), x=packed.data_ptr(), panels=len(packed), columns=x.shape[1],
+        forward_loop(lanes), -(-n_rows // each), x=packed.data_ptr(), panels=packed.shape[0], columns=x.shape[1],
         rows=n_rows, each=each, begins=begins.data_ptr(), bits=bits.data_ptr(), words=bits.shape[1],
         values=values.data_ptr(), out=out.data_ptr(), room=room.data_ptr(), size=4 * room.stride(0), seat=0,
     )  # fmt: skip
-    return out[:n_rows, : len(x)].t()
+    return out[:n_rows, : x.shape[0]].t()
 
 
 def backward(g: Tensor, n_cols: int, begins: Tensor, bits: Tensor, values: Tensor) -> Tensor:
     """Sum each column, g[b, r] times values.  Shape: g (B, rows) -> (B, columns), neuron-major in memory."""
-    if len(g) == 1:
+    if g.shape[0] == 1:
         return single.backward(g, n_cols, begins, bits, values)
-    n_rows, threads, lanes = begins.shape[1], torch.get_num_threads(), _lanes(len(g))
+    n_rows, threads, lanes = begins.shape[1], torch.get_num_threads(), _lanes(g.shape[0])
     packed, room = _packed(g, lanes), torch.empty(threads, ROWS * BLOCK)
-    out = torch.empty(-(-n_cols // BLOCK) * BLOCK, len(packed) * lanes)
+    out = torch.empty(-(-n_cols // BLOCK) * BLOCK, packed.shape[0] * lanes)
     run(
-        backward_loop(lanes), -(-n_cols // BLOCK), g=packed.data_ptr(), panels=len(packed), rows=n_rows,
+        backward_loop(lanes), -(-n_cols // BLOCK), g=packed.data_ptr(), panels=packed.shape[0], rows=n_rows,
         begins=begins.data_ptr(), bits=bits.data_ptr(), words=bits.shape[1], values=values.data_ptr(),
         out=out.data_ptr(), room=room.data_ptr(), size=4 * room.stride(0), seat=0,
     )  # fmt: skip
-    return out[:n_cols, : len(g)].t()
+    return out[:n_cols, : g.shape[0]].t()
 
 
 def _lanes(batch: int) -> int:
@@ -67,7 +68,7 @@ def _lanes(batch: int) -> int:
 
 
 def _packed(x: Tensor, lanes: int) -> Tensor:
-    return pack(x, Part(0, -(-len(x) // lanes), lanes), in_place=False).contiguous()
+    return pack(x, Part(0, -(-x.shape[0] // lanes), lanes), in_place=False).contiguous()
 
 
 def _share(n: int, most: int, multiple: int, threads: int) -> int:

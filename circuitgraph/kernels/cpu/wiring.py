@@ -87,7 +87,7 @@ class Wiring(Indices):
 
     def sum(self, x: Tensor, vals: Tensor) -> Tensor:
         """Sum vals[e] * x[:, cols[e]] over each row.  Shape: x (B, C), vals (E,) -> (B, R), neuron-major in memory."""
-        batch = x.shape[0]
+        batch = x.shape[0]  # len() of a tensor takes a microsecond
         if not self.most or not batch:
             return x.new_zeros(batch, self.n_rows)
         if batch <= SMALL_BATCH:
@@ -110,10 +110,10 @@ class Wiring(Indices):
 
     def _sum_samples(self, x: Tensor, vals: Tensor) -> Tensor:
         rows = x.to(vals.dtype).contiguous()
-        out = rows.new_empty(len(x), self.n_rows)
+        out = rows.new_empty(x.shape[0], self.n_rows)
         run(
             loops.dot_loop(VALUES[vals.dtype], self._index[1]),
-            len(x) * self.chunks,
+            x.shape[0] * self.chunks,
             x=rows.data_ptr(), x_sample=_bytes(rows, 0), cols=self.cols.data_ptr(), vals=vals.data_ptr(),
             begins=self.begins.data_ptr(), starts=self.starts.data_ptr(), chunks=self.chunks,
             out=out.data_ptr(), out_sample=_bytes(out, 0),
@@ -126,11 +126,11 @@ class Wiring(Indices):
         `perm` says where the weight of each synapse is.
         """
         values = x.to(vals.dtype)
-        out = values.new_zeros(len(x), self.n_cols)
-        parts = -(-4 * torch.get_num_threads() // max(1, len(x)))
+        out = values.new_zeros(x.shape[0], self.n_cols)
+        parts = -(-4 * torch.get_num_threads() // max(1, x.shape[0]))
         run(
             loops.push_events_loop(VALUES[vals.dtype], self._index[1], INDICES[perm.dtype][1]),
-            len(x) * parts,
+            x.shape[0] * parts,
             x=values.data_ptr(), x_sample=_bytes(values, 0), x_row=_bytes(values, 1), n_pre=self.n_rows,
             n_post=self.n_cols, begins=self.begins.data_ptr(), others=self.cols.data_ptr(), perm=perm.data_ptr(),
             vals=vals.data_ptr(), out=out.data_ptr(), out_sample=_bytes(out, 0), parts=parts,
@@ -143,10 +143,10 @@ class Wiring(Indices):
         Parts of the rows have sums of their own, as many parts as synapses pay for, whatever the number of threads.
         """
         values, parts = g.to(vals.dtype), len(self.shares) - 1
-        out = values.new_zeros(parts, len(g), self.n_cols)
+        out = values.new_zeros(parts, g.shape[0], self.n_cols)
         run(
             loops.strew_loop(VALUES[vals.dtype], self._index[1]),
-            len(g) * parts,
+            g.shape[0] * parts,
             g=values.data_ptr(), g_sample=_bytes(values, 0), g_row=_bytes(values, 1), cols=self.cols.data_ptr(),
             vals=vals.data_ptr(), begins=self.begins.data_ptr(), starts=self.shares.data_ptr(), parts=parts,
             out=out.data_ptr(), out_part=_bytes(out, 0), out_sample=_bytes(out, 1),
@@ -162,7 +162,7 @@ class Wiring(Indices):
         return self._dots(x, g, None, change)
 
     def _dots(self, x: Tensor, g: Tensor, out: Tensor | None, change: "Change") -> "Prepared":
-        batch = x.shape[0]  # len() of a tensor takes a microsecond
+        batch = x.shape[0]
         share = nonzero_share(g) if batch > SMALL_PAIR else 0.0
         if batch <= SMALL_PAIR or (share < EVENT_SHARE and self.n_edges >= EVENT_ROW * self.n_rows):
             return self._dots_of_events(x, g, out, change)
@@ -191,10 +191,10 @@ class Wiring(Indices):
     def _dots_of_events(self, x: Tensor, g: Tensor, out: Tensor | None, change: "Change") -> "Prepared":
         found, room = self._room(change) if out is None else (out, 0)
         rows, errors = x.to(found.dtype).contiguous(), g.to(found.dtype)
-        samples = torch.empty(self.n_rows, max(1, len(x)), dtype=torch.int32)
+        samples = torch.empty(self.n_rows, max(1, x.shape[0]), dtype=torch.int32)
         call = dict(
             x=rows.data_ptr(), x_row=_bytes(rows, 0), cols=self.cols.data_ptr(), g=errors.data_ptr(),
-            g_sample=_bytes(errors, 0), g_row=_bytes(errors, 1), samples=samples.data_ptr(), batch=len(x),
+            g_sample=_bytes(errors, 0), g_row=_bytes(errors, 1), samples=samples.data_ptr(), batch=x.shape[0],
             begins=self.begins.data_ptr(), starts=self.starts.data_ptr(), out=found.data_ptr(), room=room, seat=0,
             seats=len(found) if room else 0, **change.parameters,
         )  # fmt: skip
