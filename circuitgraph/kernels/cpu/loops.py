@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from circuitgraph.kernels.cpu.lanes import ENTRY, WEIGHT, row_dots, row_sum
-from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, prefetch, take_task
+from circuitgraph.kernels.cpu.tasks import FAST, count_on, loop, peek, pointer, prefetch, take_task
 
 ROWS_AHEAD, AHEAD = 8, 128
 """How far ahead memory is asked for: rows within a block of columns, and numbers that are gathered.  No processor
@@ -77,7 +77,7 @@ def pair_loop(kind: int, index: int, lanes: int, value: str, seldom: int = 0) ->
         x, x_tile, stride, cols = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5)
         g, g_tile, g_row, step, blocks = peek(p, 6), peek(p, 7), peek(p, 8), peek(p, 10), peek(p, 11)
         starts, tiles, add, w = peek(p, 12), peek(p, 13), peek(p, 15), peek(p, 16)
-        mine = peek(p, 14) + take_task(p + 8 * 22) * peek(p, 21)
+        mine = peek(p, 14) + count_on(p + 8 * 22) * peek(p, 21)
         task = take_task(p)
         while task < peek(p, 1):
             first, last = peek(starts, task), peek(starts, task + 1)
@@ -158,7 +158,7 @@ def pair_events_loop(value: str, index: str) -> Callable[[int], None]:
     def pair_events(p: int) -> None:
         cols, begins, starts = pointer(index, peek(p, 4)), pointer("i8", peek(p, 10)), pointer("i8", peek(p, 11))
         w, g_sample, g_row, batch = peek(p, 13), peek(p, 6), peek(p, 7), peek(p, 9)
-        mine = peek(p, 12) + take_task(p + 8 * 19) * peek(p, 18)
+        mine = peek(p, 12) + count_on(p + 8 * 19) * peek(p, 18)
         task = take_task(p)
         while task < peek(p, 1):
             first, last = starts[task], starts[task + 1]
@@ -266,7 +266,7 @@ def push_planes_loop(kind: int, index: int, lanes: int, word: str) -> Callable[[
         table, keys, cols, vals = pointer("i8", peek(p, 4)), peek(p, 5), peek(p, 6), peek(p, 7)
         step, blocks, starts, chunks, parts = peek(p, 9), peek(p, 10), peek(p, 11), peek(p, 12), peek(p, 13)
         used, y, y_unit, at = peek(p, 17), pointer(word, peek(p, 18)), peek(p, 19), pointer("i8", peek(p, 20))
-        room = peek(p, 14) + take_task(p + 8 * 21) * peek(p, 16)
+        room = peek(p, 14) + count_on(p + 8 * 21) * peek(p, 16)
         rows = room + peek(p, 15)
         task = take_task(p)
         while task < peek(p, 1):

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from circuitgraph.kernels.cpu.lanes import I32, I64
-from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
+from circuitgraph.kernels.cpu.tasks import FAST, count_on, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.units import ROWS, bits_of, number_of, order
 
@@ -51,7 +51,7 @@ def _nearest_loop(kind: str) -> Callable[[int], None]:
 
     def nearest(p: int) -> None:
         units, k, guess = peek(p, 4), peek(p, 5), pointer("f4", peek(p, 7))
-        room = peek(p, 9) + take_task(p + 8 * 10) * 4 * units
+        room = peek(p, 9) + count_on(p + 8 * 10) * 4 * units
         keys, task = pointer("i4", room), take_task(p)
         while task < peek(p, 1):
             for r in range(task * ROWS, min(peek(p, 3), task * ROWS + ROWS)):

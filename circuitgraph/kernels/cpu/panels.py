@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from circuitgraph.kernels.cpu.packing import turn
-from circuitgraph.kernels.cpu.tasks import peek, pointer, take_task
+from circuitgraph.kernels.cpu.tasks import count_on, peek, pointer
 
 _FILLED = 8
 """Where a record says how many panels are filled, in bytes; before it stands how many are taken."""
@@ -47,7 +47,7 @@ def fill(record):
     panels, x, sample, neuron = peek(record, 2), peek(record, 3), peek(record, 4), peek(record, 5)
     batch, neurons, room = peek(record, 6), peek(record, 7), peek(record, 8)
     steps, lanes, joins = peek(record, 9), peek(record, 10), peek(record, 11)
-    panel = take_task(record)
+    panel = count_on(record)
     while panel < panels:
         here, used, out = x + panel * lanes * neuron, neurons - panel * lanes, room + 4 * panel * steps * lanes
         if joins:
@@ -55,7 +55,7 @@ def fill(record):
         else:
             copy(here, sample, neuron, batch, min(used, lanes), lanes, out)
         _arrive(record + _FILLED)
-        panel = take_task(record)
+        panel = count_on(record)
 
 
 @njit

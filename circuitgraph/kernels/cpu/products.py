@@ -16,7 +16,7 @@ from circuitgraph.kernels.cpu.bits import squeeze
 from circuitgraph.kernels.cpu.lanes import BF16, F32, has_pairs
 from circuitgraph.kernels.cpu.panels import Panels, fill, wait
 from circuitgraph.kernels.cpu.registers import tile_product, tile_shape
-from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, prefetch, take_task
+from circuitgraph.kernels.cpu.tasks import FAST, count_on, loop, peek, pointer, prefetch, take_task
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wiring import INDICES
 
@@ -76,7 +76,7 @@ def product_loop(kind: int, index: str, high: int, vectors: int, width: int) -> 
     def multiply(p: int) -> None:
         steps, columns, n_rows, each, changes = peek(p, 4), peek(p, 5), peek(p, 6), peek(p, 7), peek(p, 15) != 0
         begins, blocks, where, out = peek(p, 10), peek(p, 11), (peek(p, 12), peek(p, 13)), peek(p, 14)
-        room = peek(p, 8) + take_task(p + 8 * 19) * peek(p, 9)
+        room = peek(p, 8) + count_on(p + 8 * 19) * peek(p, 9)
         found, totals = room + 4 * high * CHUNK, pointer("f4", room + 4 * high * CHUNK + 4 * CHUNK)
         before, errors = filled(peek(p, 2), peek(p, 3))
         task = take_task(p)

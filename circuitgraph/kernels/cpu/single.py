@@ -7,7 +7,7 @@ from torch import Tensor
 
 from circuitgraph.kernels.cpu.bits import expand_dot, expand_rows, squeeze
 from circuitgraph.kernels.cpu.products import BLOCK, change, divide_rows
-from circuitgraph.kernels.cpu.tasks import loop, peek, pointer, take_task
+from circuitgraph.kernels.cpu.tasks import count_on, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 
 EACH = 64
@@ -54,7 +54,7 @@ def product(
     """As `products.product`, for one sample that `fits`.  Shape: x (1, columns), g (1, rows), out (E,) float32."""
     (n_rows, words), threads = bits.shape, torch.get_num_threads()
     x, g = x.float().contiguous(), g.float().contiguous()
-    room = torch.empty(threads, 16 * words + 1 if factors else 0)
+    room = torch.empty(threads, 16 * (words + 2) if factors else 0)  # no cache line is of two threads
 
     def ready() -> None:
         gain, keep, shift = [f.data_ptr() for f in factors] or [0, 0, 0]
@@ -120,7 +120,7 @@ def product_loop() -> Callable[[int], None]:
         x, g, rows, begins = peek(p, 2), pointer("f4", peek(p, 3)), peek(p, 4), peek(p, 5)
         bits, words = peek(p, 7), peek(p, 8)
         ends, out, changes = begins + 8 * rows * peek(p, 6), peek(p, 9), peek(p, 10) != 0
-        found = peek(p, 14) + take_task(p + 8 * 16) * peek(p, 15)
+        found = peek(p, 14) + count_on(p + 8 * 16) * peek(p, 15)
         total = pointer("f4", found + 64 * words)
         task = take_task(p)
         while task < peek(p, 1):

@@ -14,7 +14,7 @@ from circuitgraph.kernels.cpu.lanes import F32
 from circuitgraph.kernels.cpu.packing import Part, pack
 from circuitgraph.kernels.cpu.products import BLOCK, CHUNK, MOST_SAMPLES
 from circuitgraph.kernels.cpu.registers import tile_product
-from circuitgraph.kernels.cpu.tasks import loop, peek, take_task
+from circuitgraph.kernels.cpu.tasks import count_on, loop, peek, take_task
 from circuitgraph.kernels.cpu.team import run
 
 LANES, HIGH = 32, 8
@@ -85,7 +85,7 @@ def forward_loop(lanes: int) -> Callable[[int], None]:
     def multiply(p: int) -> None:
         x, panels, columns, n_rows, each = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6)
         begins, bits, words, values, out = peek(p, 7), peek(p, 8), peek(p, 9), peek(p, 10), peek(p, 11)
-        room, out_row = peek(p, 12) + take_task(p + 8 * 14) * peek(p, 13), line * panels
+        room, out_row = peek(p, 12) + count_on(p + 8 * 14) * peek(p, 13), line * panels
         task = take_task(p)
         while task < peek(p, 1):
             for first in range(0, columns, CHUNK):
@@ -113,7 +113,7 @@ def backward_loop(lanes: int) -> Callable[[int], None]:
     def multiply(p: int) -> None:
         g, panels, n_rows, begins, bits = peek(p, 2), peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 6)
         words, values, out = peek(p, 7), peek(p, 8), peek(p, 9)
-        room, out_row = peek(p, 10) + take_task(p + 8 * 12) * peek(p, 11), line * panels
+        room, out_row = peek(p, 10) + count_on(p + 8 * 12) * peek(p, 11), line * panels
         task = take_task(p)
         while task < peek(p, 1):
             here, word = begins + 8 * n_rows * task, task * BLOCK // 16

@@ -1,12 +1,13 @@
 """How compiled loops get their parameters and their tasks."""
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from llvmlite import ir
-from numba import cfunc, types
+from numba import cfunc, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -24,9 +25,9 @@ FAST = {"contract", "reassoc", "nsz"}
 class Loop:
     """Machine code that takes tasks until none is left, and the names of its parameters from number 2 on.
 
-    It is a C function of the address of its parameters, 64-bit integers: 0 is the counter that threads take tasks from,
-    1 the number of tasks.  A task writes what no other task writes, and its sums have a fixed order, so that results do
-    not depend on the number of threads.
+    It is a C function of the address of its parameters, 64-bit integers: 0 is the address of what `take_task` needs, 1
+    the number of tasks.  A task writes what no other task writes, and its sums have a fixed order, so that results do
+    not depend on the number of threads, nor on which of them does it.
     """
 
     code: Any
@@ -55,16 +56,6 @@ def loop(names: str) -> Callable[[Callable[..., Callable[[int], None]]], Callabl
         return made
 
     return decorate
-
-
-@intrinsic
-def take_task(context: Any, parameters: Any) -> Any:
-    """Take the next task, a number that nobody else gets; from the number of tasks on there is none left."""
-
-    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        return b.atomic_rmw("add", b.inttoptr(arguments[0], _I64.as_pointer()), _I64(1), "monotonic")
-
-    return types.intp(types.intp), generate
 
 
 @intrinsic
@@ -101,3 +92,51 @@ def prefetch(context: Any, address: Any, write: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.intp, write), generate
+
+
+@intrinsic
+def count_on(context: Any, address: Any) -> Any:
+    """Give the number at an address, to nobody else, and leave one more there."""
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        return b.atomic_rmw("add", b.inttoptr(arguments[0], _I64.as_pointer()), _I64(1), "monotonic")
+
+    return types.intp(types.intp), generate
+
+
+@intrinsic
+def _ask(context: Any, function: Any) -> Any:
+    """Call a C function without arguments that gives an int."""
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), [])
+        return b.sext(b.call(b.inttoptr(arguments[0], kind.as_pointer()), []), _I64)
+
+    return types.intp(types.intp), generate
+
+
+LINE = 8
+"""64-bit integers in a cache line."""
+
+
+def shares(threads: int, number: int) -> "array[int]":
+    """Make what `take_task` needs: a counter for each thread, and a C function that says which thread asks, or 0."""
+    return array("q", [threads, number] + [0] * (LINE * (threads + 1) - 2))
+
+
+@njit
+def take_task(p):
+    """Take a task that nobody else gets; from the number of tasks on there is none left.
+
+    Each thread has a share, side by side, and helps another when it is done.  From call to call a thread so works on
+    the same rows, which it finds in its own cache: to get them from that of another core takes 10 times as long.
+    """
+    mine, tasks = peek(p, 0), peek(p, 1)
+    threads, number = peek(mine, 0), peek(mine, 1)
+    asks = _ask(number) if number else 0
+    for k in range(threads):
+        share = (asks + k) % threads
+        task = share * tasks // threads + count_on(mine + 8 * LINE * (share + 1))
+        if task < (share + 1) * tasks // threads:
+            return task
+    return tasks

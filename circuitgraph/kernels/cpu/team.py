@@ -4,12 +4,12 @@ import ctypes
 from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
 
-from circuitgraph.kernels.cpu.tasks import Loop
+from circuitgraph.kernels.cpu.tasks import Loop, shares
 
 _CALL = ctypes.CFUNCTYPE(None, ctypes.c_ssize_t)
 
@@ -23,26 +23,39 @@ def run(loop: Loop, tasks: int, *, seats: int = 0, **parameters: int) -> None:
     if not tasks:
         return
     assert len(parameters) == len(loop.names), f"expected {loop.names}, got {tuple(parameters)}"
-    packed = array("q", [0, tasks, *map(parameters.__getitem__, loop.names)])
-    address, _ = packed.buffer_info()
     threads = min(tasks, torch.get_num_threads(), seats or tasks)
+    fork, number = _fork()
+    packed = array("q", [0, tasks, *map(parameters.__getitem__, loop.names)])
+    size = len(packed)
+    packed += _shares(threads, number)
+    address, _ = packed.buffer_info()
+    packed[0] = address + 8 * size
     if threads == 1:
         _CALL(loop.address)(address)
     else:
-        _fork()(loop.address, address, threads)
+        fork(loop.address, address, threads)
+
+
+_shares = lru_cache(shares)
 
 
 @lru_cache(maxsize=1)
-def _fork() -> Callable[[int, int, int], None]:
+def _fork() -> tuple[Callable[[int, int, int], None], int]:
+    """Find what runs a C function on threads, and the address of what says which of them asks, 0 where nothing does."""
     for name in [*sorted(map(str, (Path(torch.__file__).parent / "lib").glob("libgomp*"))), "libgomp.so.1"]:
         try:
-            parallel = ctypes.CDLL(name).GOMP_parallel
+            library = ctypes.CDLL(name)
+            parallel, number = library.GOMP_parallel, library.omp_get_thread_num
         except (OSError, AttributeError):
             continue
         parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
         parallel.restype = None
-        return lambda address, packed, threads: parallel(address, packed, threads, 0)
-    return _python_threads
+        return partial(_torch_threads, parallel), ctypes.cast(number, ctypes.c_void_p).value or 0
+    return _python_threads, 0
+
+
+def _torch_threads(parallel: Callable[..., None], address: int, packed: int, threads: int) -> None:
+    parallel(address, packed, threads, 0)
 
 
 def _python_threads(address: int, packed: int, threads: int) -> None:

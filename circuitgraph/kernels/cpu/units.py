@@ -13,7 +13,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from circuitgraph.kernels.cpu.tasks import FAST, Loop, loop, peek, pointer, take_task
+from circuitgraph.kernels.cpu.tasks import FAST, Loop, count_on, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 
 ROWS = 64
@@ -250,7 +250,7 @@ def _max_pool_loop() -> Callable[[int], None]:
 
     def pool(p: int) -> None:
         height, width, units, high, wide = peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 7), peek(p, 8)
-        room = peek(p, 15) + take_task(p + 8 * 16) * 4 * width * units
+        room = peek(p, 15) + count_on(p + 8 * 16) * 4 * width * units
         task = take_task(p)
         while task < peek(p, 1):
             begin = (task % high) * peek(p, 11) - peek(p, 13)

@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from circuitgraph.kernels.cpu.lanes import F32, INT32, row_sum
-from circuitgraph.kernels.cpu.tasks import loop, peek, pointer, take_task
+from circuitgraph.kernels.cpu.tasks import count_on, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 
 UNITS = 16
@@ -69,7 +69,7 @@ def _pair_loop(lanes: int) -> Callable[[int], None]:
     def pair(p: int) -> None:
         x, sites, positions, g, units = peek(p, 2), pointer("i8", peek(p, 3)), peek(p, 4), peek(p, 5), peek(p, 6)
         at, segments, length = pointer("i8", peek(p, 7)), peek(p, 8), peek(p, 9)
-        seat = take_task(p + 8 * 15)
+        seat = count_on(p + 8 * 15)
         sums = peek(p, 12) + seat * peek(p, 13)
         found = pointer("i8", sums + peek(p, 13) - 8 * UNITS)
         all_events = peek(p, 10) + 4 * UNITS * positions * seat

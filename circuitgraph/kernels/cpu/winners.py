@@ -10,7 +10,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from torch import Tensor
 
-from circuitgraph.kernels.cpu.tasks import loop, peek, pointer, take_task
+from circuitgraph.kernels.cpu.tasks import count_on, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 
 GROUP = 64
@@ -63,7 +63,7 @@ def _winners_loop(key: str) -> Callable[[int], None]:
 
     def winners(p: int) -> None:
         n, k = peek(p, 4), peek(p, 5)
-        keys = peek(p, 8) + take_task(p + 8 * 10) * peek(p, 9)
+        keys = peek(p, 8) + count_on(p + 8 * 10) * peek(p, 9)
         rows = (n + lanes - 1) // lanes
         known = keys + rows * GROUP
         low, high, count = pointer(key, known), pointer(key, known + GROUP), pointer(key, known + 3 * GROUP)
@@ -91,7 +91,7 @@ def _across_loop(key: str) -> Callable[[int], None]:
 
     def across(p: int) -> None:
         u_row, n, k, out_row = peek(p, 3), peek(p, 4), peek(p, 5), peek(p, 7)
-        keys = peek(p, 8) + take_task(p + 8 * 10) * peek(p, 9)
+        keys = peek(p, 8) + count_on(p + 8 * 10) * peek(p, 9)
         known = keys + n * GROUP
         high, count = pointer(key, known + GROUP), pointer(key, known + 3 * GROUP)
         task = take_task(p)
