@@ -64,3 +64,27 @@ def test_files_without_compiled_code_do_not_count(tmp_path: Path) -> None:
     machine_code.fingerprint.cache_clear()
     assert machine_code.fingerprint(tmp_path) != before
     machine_code.fingerprint.cache_clear()
+
+
+LOOPS = """
+import torch, circuitgraph as cg
+from circuitgraph.topologies import ErdosRenyi
+for kernel in ("numba", "masked", "numba-tiles"):
+    wiring = ErdosRenyi(0.8, seed=0) if kernel == "masked" else ErdosRenyi(0.2, seed=0)
+    circuit = cg.Circuit().add("x", 96).add("y", 96).connect("x", "y", wiring, rule=cg.Oja(0.01))
+    for batch in (1, 8):
+        net = cg.compile(circuit, batch=batch, kernels={"x->y": kernel})
+        state = net.step(torch.rand(batch, 96))
+        net.learn(state)
+        net.kernels["x->y"].pair(torch.rand(batch, 96), torch.rand(batch, 96))
+"""
+
+
+def test_loops_that_were_kept_are_found_by_the_next_process(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    counts = []
+    for _ in range(2):
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        subprocess.run([sys.executable, "-c", LOOPS], env=environment, check=True, capture_output=True)
+        counts.append(len(list(tmp_path.rglob("*.nbc"))))
+    assert counts[0] == counts[1] > 5

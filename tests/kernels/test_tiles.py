@@ -24,7 +24,7 @@ Wiring = tuple[cg.Explicit, int, int]
 def wirings(draw: st.DrawFn) -> Wiring:
     n_pre, n_post = draw(st.sampled_from([1, 7, BLOCK, N_PRE])), draw(st.sampled_from([1, 7, STRIP, N_POST]))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
-    key = np.unique(rng.integers(0, n_pre * n_post, draw(st.integers(0, 200))))
+    key = np.unique(rng.integers(0, n_pre * n_post, draw(st.integers(0, 600))))
     rng.shuffle(key)
     pre, post = key % n_pre, key // n_pre
     order = tile_order(pre, post) if draw(st.booleans()) else slice(None)

@@ -4,12 +4,12 @@ A whole product would go through memory twice: where most entries are kept, that
 """
 
 from collections.abc import Callable
-from functools import cache
 from math import sqrt
 
 import numpy as np
 import torch
 from numba import njit
+from numba.extending import overload
 from torch import Tensor
 
 from circuitgraph.kernels.cpu.bits import squeeze
@@ -70,8 +70,6 @@ def product_loop(kind: int, index: str, high: int, vectors: int, width: int) -> 
 
     `room` holds the tiles and the sums of squares of each thread, `size` bytes.
     """
-    collect = by_bits if index == "bits" else by_columns(index)
-    multiply_rows = rows_of_tiles(kind, high, vectors, width)
 
     def multiply(p: int) -> None:
         steps, columns, n_rows, each, changes = peek(p, 4), peek(p, 5), peek(p, 6), peek(p, 7), peek(p, 15) != 0
@@ -88,10 +86,11 @@ def product_loop(kind: int, index: str, high: int, vectors: int, width: int) -> 
                 here, after = row_of(begins, blocks, n_rows, column)
                 for top in range(start, last, high):
                     x, g = before + 4 * steps * column, errors + 4 * (steps * (top // SIDE * SIDE) + top % SIDE)
-                    multiply_rows(x, g, steps, min(columns - column, CHUNK), room, (out, here, after), top, last)
+                    left, entries = min(columns - column, CHUNK), (out, here, after)
+                    multiply_rows(kind, high, vectors, width, x, g, steps, left, room, entries, top, last)
                     for r in range(top, min(top + high, last)):
                         e, end, tile = peek(here, r), peek(after, r), room + 4 * CHUNK * (r - top)
-                        collect(tile, where, r, column, e, end, found if changes else out + 4 * e)
+                        collect(index, tile, where, r, column, e, end, found if changes else out + 4 * e)
                         if changes:
                             totals[r - start] += change(found, out + 4 * e, end - e, p + 8 * 15, r)
             if peek(p, 18):
@@ -101,25 +100,31 @@ def product_loop(kind: int, index: str, high: int, vectors: int, width: int) -> 
     return multiply
 
 
-@cache
-def rows_of_tiles(kind: int, high: int, vectors: int, width: int) -> Callable[..., None]:
+def multiply_rows(
+    kind: int, high: int, vectors: int, width: int, x: int, g: int, steps: int, columns: int, to: int,
+    entries: tuple[int, int, int], top: int, last: int,
+) -> None:  # fmt: skip
     """Multiply `high` rows by some columns, a panel after another; what is left of the last takes fewer vectors."""
-    lanes, line, step, word, one, two = vectors * width, 4 * vectors * width, 4 * SIDE, 4, 1, 2
 
-    @njit
-    def multiply_rows(x, g, steps, columns, to, entries, top, last):
+
+@overload(multiply_rows, prefer_literal=True)  # numba finds no loop that it kept if it is closed over compiled code
+def _multiply_rows(kind, high, vectors, width, x, g, steps, columns, to, entries, top, last):
+    form, rows, most, wide = (t.literal_value for t in (kind, high, vectors, width))
+    lanes, line, step, word, one, two = most * wide, 4 * most * wide, 4 * SIDE, 4, 1, 2
+
+    def multiply(kind, high, vectors, width, x, g, steps, columns, to, entries, top, last):
         for panel in range((columns + lanes - 1) // lanes):
             if top + panel < last:  # all at once would wait for memory
                 ask(entries, top + panel)
             left, here, at = columns - lanes * panel, x + line * steps * panel, to + line * panel
-            if left > two * width:
-                tile_product(kind, high, vectors, width, line, step, word, here, g, steps, at, 4 * CHUNK, 0)
-            elif left > width:
-                tile_product(kind, high, two, width, line, step, word, here, g, steps, at, 4 * CHUNK, 0)
+            if left > two * wide:
+                tile_product(form, rows, most, wide, line, step, word, here, g, steps, at, 4 * CHUNK, 0)
+            elif left > wide:
+                tile_product(form, rows, two, wide, line, step, word, here, g, steps, at, 4 * CHUNK, 0)
             else:
-                tile_product(kind, high, one, width, line, step, word, here, g, steps, at, 4 * CHUNK, 0)
+                tile_product(form, rows, one, wide, line, step, word, here, g, steps, at, 4 * CHUNK, 0)
 
-    return multiply_rows
+    return multiply
 
 
 @njit
@@ -160,31 +165,33 @@ def change(found, out, count, factors, row):
     return total
 
 
-@njit
-def by_bits(tile, where, row, column, begin, end, to):
-    """Put what is found in a row's entries, from a column on, side by side."""
-    bits, words = where
-    squeeze(
-        tile,
-        bits + 2 * (row * words + column // 16),
-        min(words - column // 16, CHUNK // 16),
-        to,
-        to + 4 * (end - begin),
-        np.float32(1),
-    )
+def collect(
+    index: str, tile: int, where: tuple[int, int], row: int, column: int, begin: int, end: int, to: int
+) -> None:
+    """Put what is found in a row's entries, from a column on, side by side; bits say where it is, or columns."""
 
 
-@cache
-def by_columns(index: str) -> Callable[..., None]:
-    """As `by_bits`, where columns are listed."""
+@overload(collect, prefer_literal=True)
+def _collect(index, tile, where, row, column, begin, end, to):
+    kind = index.literal_value
 
-    @njit
-    def collect(tile, where, row, column, begin, end, to):
-        cols, tile, found = pointer(index, where[0]), pointer("f4", tile - 4 * column), pointer("f4", to)
+    def by_bits(index, tile, where, row, column, begin, end, to):
+        bits, words = where
+        squeeze(
+            tile,
+            bits + 2 * (row * words + column // 16),
+            min(words - column // 16, CHUNK // 16),
+            to,
+            to + 4 * (end - begin),
+            np.float32(1),
+        )
+
+    def by_columns(index, tile, where, row, column, begin, end, to):
+        cols, tile, found = pointer(kind, where[0]), pointer("f4", tile - 4 * column), pointer("f4", to)
         for e in range(begin, end):
             found[e - begin] = tile[cols[e]]
 
-    return collect
+    return by_bits if kind == "bits" else by_columns
 
 
 @njit(fastmath=FAST)

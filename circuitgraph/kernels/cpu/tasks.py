@@ -79,16 +79,21 @@ def pointer(context: Any, kind: Any, address: Any) -> Any:
     return result(kind, types.intp), generate
 
 
+def ask_for(b: Any, place: Any, write: int) -> None:
+    """Emit a request for the cache line of a pointer, which is soon to be read (0) or written (1)."""
+    byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+    ask = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0")
+    b.call(ask, [b.bitcast(place, byte), word(write), word(3), word(1)])
+
+
 @intrinsic(prefer_literal=True)
 def prefetch(context: Any, address: Any, write: Any) -> Any:
     """Ask for the cache line of an address, which is soon to be read (0) or written (1); it may be any address."""
     soon = write.literal_value
 
     def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-        ask = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0")
-        b.call(ask, [b.inttoptr(arguments[0], byte), word(soon), word(3), word(1)])
+        ask_for(b, b.inttoptr(arguments[0], ir.IntType(8).as_pointer()), soon)
         return context.get_dummy_value()
 
     return types.void(types.intp, write), generate

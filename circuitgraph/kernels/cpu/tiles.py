@@ -5,13 +5,17 @@ Tasks are strips in `push`, `pair` and `change`, blocks in `pull`: no task write
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 from torch import Tensor
 
-from circuitgraph.kernels.cpu.tasks import FAST, loop, peek, pointer, take_task
+from circuitgraph.kernels.cpu.lanes import FUSE, I32, I64, features
+from circuitgraph.kernels.cpu.tasks import FAST, ask_for, loop, peek, pointer, take_task
 from circuitgraph.kernels.cpu.team import run
 from circuitgraph.kernels.cpu.wiring import VALUES, Indices, shared
 from circuitgraph.machine_code import kept
@@ -21,6 +25,8 @@ STRIP, BLOCK = 1 << STRIP_BITS, 1 << BLOCK_BITS
 """Those of `circuitgraph.topologies.tiles`, written again: machine code on disk is renewed when its own file changes,
 but not when another one does that it takes constants from."""
 HIGH, LOW = np.uint32(16), np.uint32((1 << 16) - 1)
+RUN, AHEAD = 16, 4096
+"""Synapses that are added up in one go, and how many of them ahead memory is asked for."""
 
 
 class Tiles(Indices):
@@ -138,27 +144,78 @@ def _fill(pre, post, begins, ends):
             begins[s, k] = found
 
 
-@njit(fastmath=FAST)
-def _push_tile(x, out, w, ends, begin, end):
-    for e in range(begin, end):
-        out[ends[e] & LOW] += w[e] * x[ends[e] >> HIGH]
+@intrinsic
+def _add_run(
+    context: Any, x: Any, out: Any, w: Any, ends: Any, begin: Any, soon: Any, source: Any, target: Any
+) -> Any:  # fmt: skip
+    """out[target end] += w * x[source end] for RUN synapses from `begin` on; ask for what is listed from `soon` on.
+
+    `source` and `target` say by how many bits a pair of ends is shifted to the right for each.  A core loads two
+    floating point numbers at a time, and each synapse has to read and write the activity at its ends; so weights are
+    read four by four and ends two by two.
+    """
+    size, whole = x.dtype.bitwidth // 8, "sse3" in features()
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        x, out, w, ends, begin, soon, source, target = arguments
+        lanes = ir.VectorType(context.get_value_type(signature.args[0].dtype), 16 // size)
+        bytes_, byte = ir.VectorType(ir.IntType(8), 16), ir.IntType(8).as_pointer()
+
+        def weights(first: int) -> Any:
+            place = b.gep(w, [b.add(begin, I64(first))])
+            if whole:  # an ordinary load would be taken apart again
+                load = b.module.declare_intrinsic("llvm.x86.sse3.ldu.dq", (), ir.FunctionType(bytes_, [byte]))
+                return b.bitcast(b.call(load, [b.bitcast(place, byte)]), lanes)
+            return aligned(b.load(b.bitcast(place, lanes.as_pointer())), size)
+
+        def end(base: Any, pair: Any, shift: Any) -> Any:
+            return b.gep(base, [b.and_(b.lshr(pair, shift), I64(0xFFFF))])
+
+        for line in range(0, RUN, 64 // size):
+            ask_for(b, b.gep(w, [b.add(soon, I64(line))]), 0)
+        ask_for(b, b.gep(ends, [soon]), 0)
+        for first in range(0, RUN, lanes.count):
+            four, products = weights(first), []
+            for k in range(0, lanes.count, 2):
+                place = b.gep(ends, [b.add(begin, I64(first + k))])
+                both = aligned(b.load(b.bitcast(place, I64.as_pointer())), 4)
+                for i, pair in enumerate((both, b.lshr(both, I64(32)))):
+                    product = b.fmul(b.extract_element(four, I32(k + i)), b.load(end(x, pair, source)), flags=FUSE)
+                    products.append((end(out, pair, target), product))
+            for place, product in products:
+                b.store(b.fadd(product, b.load(place), flags=FUSE), place)
+        return context.get_dummy_value()
+
+    return types.void(x, out, w, ends, *[types.int64] * 4), generate
+
+
+def aligned(read: Any, size: int) -> Any:
+    """Say to how many bytes the address of a load is aligned."""
+    read.align = size
+    return read
 
 
 @njit(fastmath=FAST)
-def _pull_tile(g, out, w, ends, begin, end):
+def _add_tile(x, out, w, ends, source, target, begin, end, after):
+    """Add up a tile, from the ends at `source` onto those at `target`; `after` begins the tile that comes next."""
+    while begin + RUN <= end:
+        soon = begin + AHEAD
+        _add_run(x, out, w, ends, begin, soon if soon < end else after + (soon - end), source, target)
+        begin += RUN
     for e in range(begin, end):
-        out[ends[e] >> HIGH] += w[e] * g[ends[e] & LOW]
+        out[ends[e] >> target & LOW] += w[e] * x[ends[e] >> source & LOW]
 
 
 @loop("x out w begins strips blocks ends n_pre n_post batch")
 def _sum_loop(value: str, onto: str) -> Callable[[int], None]:
     """Sum onto the neurons of one side; tasks are strips of it, or blocks."""
     size, forth = int(value[1]), onto == "post"
+    source, target = (16, 0) if forth else (0, 16)
 
     def add_up(p: int) -> None:
         begins, strips, blocks = peek(p, 5), peek(p, 6), peek(p, 7)
-        ends, batch = pointer("u4", peek(p, 8)), peek(p, 11)
-        w, n_pre, n_post = pointer(value, peek(p, 4)), peek(p, 9), peek(p, 10)
+        w, ends = pointer(value, peek(p, 4)), pointer("u4", peek(p, 8))
+        n_pre, n_post, batch = peek(p, 9), peek(p, 10), peek(p, 11)
         task = take_task(p)
         while task < peek(p, 1):
             if forth:
@@ -167,20 +224,17 @@ def _sum_loop(value: str, onto: str) -> Callable[[int], None]:
                 tiles, n_in, n_out, width = strips, n_post, n_pre, BLOCK
             first = task * width
             for b in range(batch):
-                out = pointer(value, peek(p, 3) + size * (b * n_out + first))
-                _clear(out, min(width, n_out - first))
+                _clear(pointer(value, peek(p, 3) + size * (b * n_out + first)), min(width, n_out - first))
             for tile in range(tiles):
                 if forth:
-                    at, begun = begins + 8 * (task * (blocks + 1) + tile), tile * BLOCK
+                    at, begun, step = begins + 8 * (task * (blocks + 1) + tile), tile * BLOCK, 8
                 else:
-                    at, begun = begins + 8 * (tile * (blocks + 1) + task), tile * STRIP
+                    at, begun, step = begins + 8 * (tile * (blocks + 1) + task), tile * STRIP, 8 * (blocks + 1)
+                after = peek(at + step, 0) if tile + 1 < tiles else peek(at, 1)
                 for b in range(batch):
                     x = pointer(value, peek(p, 2) + size * (b * n_in + begun))
                     out = pointer(value, peek(p, 3) + size * (b * n_out + first))
-                    if forth:
-                        _push_tile(x, out, w, ends, peek(at, 0), peek(at, 1))
-                    else:
-                        _pull_tile(x, out, w, ends, peek(at, 0), peek(at, 1))
+                    _add_tile(x, out, w, ends, source, target, peek(at, 0), peek(at, 1), after)
             task = take_task(p)
 
     return add_up
