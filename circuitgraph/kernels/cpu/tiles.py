@@ -152,7 +152,7 @@ def _add_run(
 
     `source` and `target` say by how many bits a pair of ends is shifted to the right for each.  A core loads two
     floating point numbers at a time, and each synapse has to read and write the activity at its ends; so weights are
-    read four by four and ends two by two.
+    read 16 bytes at a time, and ends two by two.
     """
     size, whole = x.dtype.bitwidth // 8, "sse3" in features()
 
